@@ -1,0 +1,95 @@
+import type { MutualTlsMode } from "../objects/peer-authentication.ts";
+import type { Problem } from "../objects/reader.ts";
+
+/** GET /config_dump of the control plane. */
+export interface ControlPlaneDump {
+  readonly objects: readonly ObjectStatus[];
+  readonly workloads: readonly WorkloadStatus[];
+  readonly services: readonly ServiceStatus[];
+  readonly policies: readonly { readonly name: string; readonly scope: string; readonly action: string }[];
+  readonly nodes: readonly NodeStatus[];
+}
+
+/** What became of an object. */
+export interface ObjectStatus {
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** Where it was read: file and number of the document in it. */
+  readonly source: string;
+  /** False: the object as it stands now is refused; an earlier good version may still be serving. */
+  readonly accepted: boolean;
+  /** Whether some version of it is in force. */
+  readonly serving: boolean;
+  readonly problems: readonly Problem[];
+  readonly warnings: readonly string[];
+}
+
+export interface WorkloadStatus {
+  readonly uid: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly addresses: readonly string[];
+  readonly node: string;
+  readonly identity: string;
+  readonly tunnel: "hbone" | "none";
+  readonly health: "healthy" | "unhealthy";
+  readonly mode: MutualTlsMode;
+  readonly services: readonly string[];
+  readonly policies: readonly string[];
+}
+
+export interface ServiceStatus {
+  readonly name: string;
+  readonly addresses: readonly string[];
+  readonly ports: readonly { readonly port: number; readonly targetPort: number; readonly protocol: string }[];
+  readonly endpoints: readonly string[];
+}
+
+/** A node as the control plane knows it: GET /nodes is a list of these. */
+export interface NodeStatus {
+  readonly node: string;
+  readonly connected: boolean;
+  /** RFC 3339. */
+  readonly since: string;
+  readonly address: string;
+  /** Version of everything this node should have. */
+  readonly wanted: string;
+  /** The version it last acknowledged in full; empty while it acknowledged nothing. */
+  readonly held: string;
+  readonly types: readonly TypeStatus[];
+}
+
+export interface TypeStatus {
+  readonly type: string;
+  readonly resources: number;
+  readonly acked: boolean;
+  /** Why the node refused what was last sent. */
+  readonly nack: string | undefined;
+}
+
+/** GET /certificates of the control plane. */
+export interface AuthorityStatus {
+  readonly trustDomain: string;
+  readonly roots: readonly AuthorityCertificate[];
+  readonly issuing: AuthorityCertificate;
+  readonly rotation: RotationStatus;
+}
+
+export interface AuthorityCertificate {
+  readonly subject: string;
+  /** RFC 3339. */
+  readonly notBefore: string;
+  readonly notAfter: string;
+  /** SHA-256 of the DER, lower-case hex. */
+  readonly fingerprint: string;
+  /** `signing`: new certificates chain to it; `announced`: trusted, not signing yet; `retiring`: trusted only. */
+  readonly state: "signing" | "announced" | "retiring";
+}
+
+/** Where a change of the root stands, and who holds it back. */
+export type RotationStatus =
+  | { readonly kind: "idle" }
+  | { readonly kind: "announcing"; readonly waitingFor: readonly string[] }
+  /** The old root stays trusted until what it signed has expired or was renewed. */
+  | { readonly kind: "retiring"; readonly until: string; readonly waitingFor: readonly string[] };
