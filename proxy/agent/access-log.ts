@@ -1,0 +1,33 @@
+import type { Logger } from "pino";
+import type { Flow } from "../channel/worker-report.ts";
+import type { AccessLogMode } from "./settings.ts";
+
+/** Writes a line for each connection that opened, failed or closed, as the workers report them. */
+export class AccessLog {
+  readonly #logger: Logger;
+  readonly #mode: AccessLogMode;
+  #dropped = 0;
+
+  constructor(logger: Logger, mode: AccessLogMode) {
+    this.#logger = logger.child({ log: "access" });
+    this.#mode = mode;
+  }
+
+  /** Lines that the workers left out because there were too many. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  /** @param worker index of the worker that says so; a worker can lie about its own pods' connections, not about whose line it is */
+  write(worker: number, flows: readonly Flow[], dropped: number): void {
+    this.#dropped += dropped;
+    if (this.#mode === "off") return;
+    for (const flow of flows) {
+      const failed = flow.event === "failed";
+      if (this.#mode === "failures" && !failed) continue;
+      const line = { ...flow, worker };
+      if (failed) this.#logger.warn(line, "connection failed");
+      else this.#logger.info(line, flow.event === "opened" ? "connection opened" : "connection closed");
+    }
+  }
+}

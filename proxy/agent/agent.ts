@@ -1,0 +1,254 @@
+import type { Logger } from "pino";
+import { formatCertificates } from "#certs/x509/pem.ts";
+import { exportPrivateKey } from "#certs/x509/key-pair.ts";
+import type { Credentials } from "#certs/verify/credentials.ts";
+import type { Clock } from "#mesh/clock.ts";
+import type { AgentOrder } from "../channel/agent-order.ts";
+import { closeDescriptors, type DescriptorMessage } from "../channel/descriptor-channel.ts";
+import { decodeAgentMessage } from "../channel/message.ts";
+import type { WorkerReport } from "../channel/worker-report.ts";
+import { AccessLog } from "./access-log.ts";
+import { CertificateManager, type CertificateOwner } from "./certificates/certificate-manager.ts";
+import { ControlPlaneClient } from "./control-plane-client.ts";
+import { ControlStream } from "./control-stream.ts";
+import { MergedCounters } from "./metrics.ts";
+import { NodePods } from "./node-pods.ts";
+import { ResourceStore, type ResourceUpdate } from "./resource-store.ts";
+import type { AgentSettings } from "./settings.ts";
+import { WorkerLink } from "./worker-link.ts";
+
+/** How the link to the control plane stands. */
+export interface ControlPlaneState {
+  isConnected: boolean;
+  /** Milliseconds since 1970, of the last change. */
+  since: number;
+  lastError: string | undefined;
+  /** Version of what was last received in full. */
+  version: string;
+  terminations: number;
+  readonly messages: Map<string, number>;
+}
+
+/** The agent: what the control plane says and the workers do comes together here. */
+export class Agent {
+  readonly settings: AgentSettings;
+  readonly store = new ResourceStore();
+  readonly pods: NodePods;
+  readonly counters = new MergedCounters();
+  readonly certificates: CertificateManager;
+  readonly accessLog: AccessLog;
+  readonly controlPlane: ControlPlaneState;
+  /** Connections that were open when their worker ended. */
+  lostConnections = 0;
+  readonly #logger: Logger;
+  readonly #clock: Clock;
+  readonly #client: ControlPlaneClient;
+  readonly #stream: ControlStream;
+  readonly #workers = new Map<string, WorkerLink>();
+  readonly #serving = new Map<string, ReadonlySet<number>>();
+  #waiting: { readonly generation: number; readonly resolve: () => void }[] = [];
+
+  constructor(settings: AgentSettings, logger: Logger, clock: Clock, random: () => number) {
+    this.settings = settings;
+    this.#logger = logger;
+    this.#clock = clock;
+    this.pods = new NodePods(settings.trustDomain);
+    this.accessLog = new AccessLog(logger, settings.accessLog);
+    this.controlPlane = {
+      isConnected: false,
+      since: clock.now(),
+      lastError: undefined,
+      version: "",
+      terminations: 0,
+      messages: new Map(),
+    };
+    this.#client = new ControlPlaneClient(settings, () =>
+      formatCertificates(this.store.bundle(settings.trustDomain)?.roots ?? []),
+    );
+    this.certificates = new CertificateManager({
+      sign: (csr, identity, lifetimeMs) => this.#client.sign(csr, identity, lifetimeMs),
+      bundle: (trustDomain) => this.store.bundle(trustDomain),
+      lifetimeMs: settings.leafLifetimeMs,
+      onIssued: (owner, credentials) => this.#onIssued(owner, credentials),
+      onProblem: ({ identity, worker }, problem) => logger.warn({ identity, worker, problem }, "no certificate"),
+      clock,
+      random,
+    });
+    const handler = {
+      versions: (kind: ResourceUpdate["kind"]) => this.store.versions(kind),
+      receive: (update: ResourceUpdate) => this.#receive(update),
+      versioned: (version: string) => {
+        this.controlPlane.version = version;
+      },
+      connected: (isConnected: boolean, problem: string | undefined) => this.#onConnected(isConnected, problem),
+    };
+    this.#stream = new ControlStream(() => this.#client.openDiscovery(), settings.node, handler, clock, random);
+  }
+
+  start(): void {
+    this.#stream.start();
+  }
+
+  get workers(): readonly WorkerLink[] {
+    return [...this.#workers.values()].sort((a, b) => a.life.index - b.life.index);
+  }
+
+  /** The lowest generation of all workers: what is enforced on this node. */
+  get enforcedGeneration(): number {
+    return Math.min(this.store.generation, ...this.workers.map(({ appliedGeneration }) => appliedGeneration));
+  }
+
+  /** Whether the pod's worker accepts its connections. */
+  isServed(slot: number): boolean {
+    return [...this.#serving.values()].some((slots) => slots.has(slot));
+  }
+
+  /** Why the node is not ready; nothing when it is. */
+  get notReady(): readonly string[] {
+    const reasons: string[] = [];
+    if (!this.store.isSynced) reasons.push("the control plane has not sent everything yet");
+    if (!this.pods.isComplete) reasons.push("the enroller has not named the pods of this node yet");
+    if (this.#workers.size === 0) reasons.push("no worker runs");
+    return reasons;
+  }
+
+  /** Takes a message of the supervisor's. */
+  onMessage({ payload, descriptors }: DescriptorMessage): void {
+    const message = decodeAgentMessage(payload);
+    switch (message.kind) {
+      case "worker": {
+        const [descriptor = -1, ...others] = descriptors;
+        closeDescriptors(others);
+        return this.#onWorker(message, descriptor);
+      }
+      case "worker-gone":
+        return this.#onWorkerGone(message.startId, message.reason);
+      case "pod":
+        this.pods.set(message.slot, message.worker, message.pod);
+        return this.#updateCertificates();
+      case "pod-gone":
+        this.pods.delete(message.slot);
+        return this.#updateCertificates();
+      case "capture": {
+        const pod = this.pods.get(message.slot);
+        if (pod) pod.captureProblem = message.problem;
+        return undefined;
+      }
+      case "complete":
+        this.pods.isComplete = true;
+        return undefined;
+    }
+  }
+
+  #onWorker(life: WorkerLink["life"], descriptor: number): void {
+    const { index, startId, pid, restarts } = life;
+    const link = new WorkerLink(
+      { index, startId, pid, restarts },
+      descriptor,
+      (report) => this.#onReport(link, report),
+      (problem) => this.#logger.error({ worker: index, problem }, "a worker is not trusted any more"),
+    );
+    this.#workers.get(startId)?.close();
+    this.#workers.set(startId, link);
+    if (!this.store.isSynced) return;
+    link.send(this.store.snapshotOrders());
+    link.send(this.certificates.heldFor(index).map(({ owner, credentials }) => credentialOrder(owner, credentials)));
+  }
+
+  #onWorkerGone(startId: string, reason: string): void {
+    const link = this.#workers.get(startId);
+    link?.close();
+    this.#workers.delete(startId);
+    this.#serving.delete(startId);
+    const lost = this.counters.workerGone(startId);
+    this.lostConnections += lost;
+    this.#logger.warn({ worker: link?.life.index, reason, lost }, "a worker ended, and with it its connections");
+    this.#settle();
+  }
+
+  #onReport(link: WorkerLink, report: WorkerReport): void {
+    const { index, startId } = link.life;
+    switch (report.kind) {
+      case "applied":
+        return this.#settle();
+      case "serving":
+        this.#serving.set(startId, new Set(report.slots));
+        return undefined;
+      case "counters":
+        return this.counters.report(startId, report.series, report.totals);
+      case "flows":
+        return this.accessLog.write(index, report.flows, report.dropped);
+    }
+  }
+
+  /** Takes a response over, and tells the workers, once every type is there. */
+  #receive(update: ResourceUpdate): { readonly refused: readonly string[]; readonly enforced: Promise<void> } {
+    const { messages } = this.controlPlane;
+    messages.set(update.kind, (messages.get(update.kind) ?? 0) + 1);
+    const wasSynced = this.store.isSynced;
+    const { orders, refused } = this.store.apply(update);
+    const generation = this.store.generation;
+    if (!this.store.isSynced) return { refused, enforced: Promise.resolve() };
+    const commit: AgentOrder = { kind: "commit", generation, complete: false };
+    for (const link of this.#workers.values()) {
+      if (wasSynced) link.send([...orders, commit]);
+      else link.send(this.store.snapshotOrders());
+    }
+    if (update.kind === "trust-bundle" || !wasSynced) this.certificates.bundleArrived();
+    const enforced = new Promise<void>((resolve) => this.#waiting.push({ generation, resolve }));
+    this.#settle();
+    return { refused, enforced };
+  }
+
+  /** Tells who waits for a generation that every worker has it. A node without workers enforces nothing, and waits. */
+  #settle(): void {
+    if (this.#workers.size === 0) return;
+    const enforced = this.enforcedGeneration;
+    const reached = this.#waiting.filter(({ generation }) => generation <= enforced);
+    this.#waiting = this.#waiting.filter(({ generation }) => generation > enforced);
+    for (const { resolve } of reached) resolve();
+  }
+
+  #onConnected(isConnected: boolean, problem: string | undefined): void {
+    const state = this.controlPlane;
+    if (!isConnected) {
+      state.lastError = problem;
+      // Nobody acknowledges on a stream that is gone.
+      this.#waiting = [];
+    }
+    if (state.isConnected === isConnected) return;
+    state.isConnected = isConnected;
+    state.since = this.#clock.now();
+    if (isConnected) this.#logger.info("connected to the control plane");
+    else {
+      state.terminations++;
+      this.#logger.warn({ problem }, "the control plane is away; what it last said stays in force");
+    }
+  }
+
+  #onIssued(owner: CertificateOwner, credentials: Credentials): void {
+    const { identity, worker } = owner;
+    this.#logger.info(
+      { identity, worker, notAfter: new Date(credentials.notAfter).toISOString() },
+      "certificate issued",
+    );
+    this.#sendTo(worker, [credentialOrder(owner, credentials)]);
+  }
+
+  #updateCertificates(): void {
+    for (const { identity, worker } of this.certificates.want(this.pods.certificateOwners)) {
+      this.#sendTo(worker, [{ kind: "credential-gone", identity }]);
+    }
+  }
+
+  #sendTo(worker: number, orders: readonly AgentOrder[]): void {
+    for (const link of this.#workers.values()) if (link.life.index === worker) link.send(orders);
+  }
+}
+
+const credentialOrder = ({ identity }: CertificateOwner, { key, chain }: Credentials): AgentOrder => ({
+  kind: "credential",
+  identity,
+  chain,
+  key: exportPrivateKey(key),
+});

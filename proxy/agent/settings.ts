@@ -1,0 +1,70 @@
+import { parseDuration } from "#mesh/duration.ts";
+import { parseTrustDomain, type TrustDomain } from "#mesh/spiffe-id.ts";
+
+/** What the agent runs with, read once from its environment. */
+export interface AgentSettings {
+  readonly node: string;
+  readonly cluster: string;
+  readonly trustDomain: TrustDomain;
+  readonly supervisorPid: number;
+  readonly isolation: "full" | "reduced";
+  readonly controlPlane: {
+    /** `host:port` */
+    readonly address: string;
+    /** The name its certificate must carry. */
+    readonly name: string;
+    /** Read anew for every call. */
+    readonly joinTokenFile: string;
+    /** PEM; read anew for every connection. */
+    readonly rootsFile: string;
+  };
+  /** Path of the unix socket of the admin API. */
+  readonly adminSocket: string;
+  readonly leafLifetimeMs: number;
+  readonly logLevel: string;
+  /** Which connections get a line in the access log. */
+  readonly accessLog: AccessLogMode;
+}
+
+const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "silent"];
+const ACCESS_LOG_MODES = ["all", "failures", "off"] as const;
+
+export type AccessLogMode = (typeof ACCESS_LOG_MODES)[number];
+
+/** @throws Error that lists every variable that is missing or wrong */
+export const readSettings = (environment: NodeJS.ProcessEnv): AgentSettings => {
+  const problems: string[] = [];
+  const need = (name: string, fallback = ""): string => {
+    const value = environment[name] || fallback;
+    if (value === "") problems.push(`${name} is not set`);
+    return value;
+  };
+  const trustDomain = parseTrustDomain(environment.HEDDLE_TRUST_DOMAIN || "cluster.local");
+  if (!trustDomain.ok) problems.push(`HEDDLE_TRUST_DOMAIN: ${trustDomain.error}`);
+  const leafLifetime = parseDuration(environment.HEDDLE_LEAF_LIFETIME || "24h");
+  if (!leafLifetime.ok) problems.push(`HEDDLE_LEAF_LIFETIME: ${leafLifetime.error}`);
+  const logLevel = environment.HEDDLE_LOG_LEVEL || "info";
+  if (!LOG_LEVELS.includes(logLevel)) problems.push(`HEDDLE_LOG_LEVEL must be one of ${LOG_LEVELS.join(", ")}`);
+  const wantedLog = environment.HEDDLE_ACCESS_LOG || "all";
+  const accessLog = ACCESS_LOG_MODES.find((mode) => mode === wantedLog);
+  if (!accessLog) problems.push(`HEDDLE_ACCESS_LOG must be one of ${ACCESS_LOG_MODES.join(", ")}`);
+  const settings: AgentSettings = {
+    node: need("HEDDLE_NODE"),
+    cluster: need("HEDDLE_CLUSTER", "Kubernetes"),
+    trustDomain: trustDomain.ok ? trustDomain.value : ("" as TrustDomain),
+    supervisorPid: Number(need("HEDDLE_SUPERVISOR_PID")),
+    isolation: environment.HEDDLE_ISOLATION === "full" ? "full" : "reduced",
+    controlPlane: {
+      address: need("HEDDLE_CONTROL_PLANE"),
+      name: need("HEDDLE_CONTROL_PLANE_NAME", "heddle-control-plane.heddle-system.svc"),
+      joinTokenFile: need("HEDDLE_JOIN_TOKEN_FILE"),
+      rootsFile: need("HEDDLE_ROOTS_FILE"),
+    },
+    adminSocket: need("HEDDLE_AGENT_SOCKET"),
+    leafLifetimeMs: leafLifetime.ok ? leafLifetime.value : 0,
+    logLevel,
+    accessLog: accessLog ?? "all",
+  };
+  if (problems.length > 0) throw new Error(`settings: ${problems.join("; ")}`);
+  return settings;
+};

@@ -1,0 +1,74 @@
+import { Socket } from "node:net";
+import { type AgentOrder, encodeAgentOrder } from "../channel/agent-order.ts";
+import { FrameReader, MAX_UP_FRAME_BYTES } from "../channel/frame.ts";
+import { decodeWorkerReport, type WorkerReport } from "../channel/worker-report.ts";
+
+/** What a worker that does not read may have waiting before it is given up, in bytes. */
+const MAX_UNSENT_BYTES = 256 * 1024 * 1024;
+
+/** One life of a worker, as the agent sees it. */
+export interface WorkerLife {
+  readonly index: number;
+  readonly startId: string;
+  readonly pid: number;
+  readonly restarts: number;
+}
+
+/** The stream to one worker. */
+export class WorkerLink {
+  readonly life: WorkerLife;
+  readonly #socket: Socket;
+  #applied = 0;
+
+  /**
+   * @param onReport what the worker says, as far as it has the right form
+   * @param onBroken the worker does not read, or says what no honest worker says: nothing more is sent to it
+   */
+  constructor(
+    life: WorkerLife,
+    descriptor: number,
+    onReport: (report: WorkerReport) => void,
+    onBroken: (problem: string) => void,
+  ) {
+    this.life = life;
+    this.#socket = new Socket({ fd: descriptor });
+    const reader = new FrameReader(MAX_UP_FRAME_BYTES);
+    const give = (problem: string): void => {
+      this.#socket.destroy();
+      onBroken(problem);
+    };
+    this.#socket.on("error", () => undefined);
+    this.#socket.on("data", (chunk: Buffer) => {
+      try {
+        for (const frame of reader.push(chunk)) {
+          const report = decodeWorkerReport(frame);
+          if (!report) return give("it sent a malformed report");
+          if (report.kind === "applied") this.#applied = report.generation;
+          onReport(report);
+        }
+      } catch (error) {
+        give(`it sent a malformed frame: ${String(error)}`);
+      }
+    });
+  }
+
+  get appliedGeneration(): number {
+    return this.#applied;
+  }
+
+  get isOpen(): boolean {
+    return !this.#socket.destroyed;
+  }
+
+  send(orders: readonly AgentOrder[]): void {
+    if (this.#socket.destroyed) return;
+    this.#socket.cork();
+    for (const order of orders) this.#socket.write(encodeAgentOrder(order));
+    this.#socket.uncork();
+    if (this.#socket.writableLength > MAX_UNSENT_BYTES) this.#socket.destroy();
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+}

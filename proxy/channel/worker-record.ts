@@ -1,0 +1,47 @@
+/**
+ * What a worker tells the supervisor: records of 16 bytes, and nothing else. A worker parses bytes from pods, so that the
+ * supervisor, which holds every privilege, reads from it only what cannot be misread.
+ *
+ *   u8 kind | u8 socket kind | u16 zero | u32 pod slot | u32 count | u32 zero      (little-endian)
+ */
+export type WorkerRecord =
+  /** The worker has started and reads its channels. */
+  | { readonly kind: "ready" }
+  /** It wants `count` outbound sockets in a pod's namespace. */
+  | { readonly kind: "need"; readonly slot: number; readonly sockets: "direct" | "local"; readonly count: number };
+
+export const RECORD_BYTES = 16;
+
+const READY = 1;
+const NEED = 2;
+
+export const encodeWorkerRecord = (record: WorkerRecord): Uint8Array => {
+  const bytes = new Uint8Array(RECORD_BYTES);
+  const view = new DataView(bytes.buffer);
+  if (record.kind === "ready") {
+    view.setUint8(0, READY);
+    return bytes;
+  }
+  view.setUint32(4, record.slot, true);
+  view.setUint8(0, NEED);
+  view.setUint8(1, record.sockets === "local" ? 1 : 0);
+  view.setUint32(8, record.count, true);
+  return bytes;
+};
+
+/** @returns undefined for anything that no honest worker writes. */
+export const decodeWorkerRecord = (bytes: Uint8Array): WorkerRecord | undefined => {
+  if (bytes.length !== RECORD_BYTES) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, RECORD_BYTES);
+  const [kind, sockets, zero] = [
+    view.getUint8(0),
+    view.getUint8(1),
+    view.getUint16(2, true) + view.getUint32(12, true),
+  ];
+  const [slot, count] = [view.getUint32(4, true), view.getUint32(8, true)];
+  if (zero !== 0 || sockets > 1) return undefined;
+  if (kind === NEED)
+    return count > 0 ? { kind: "need", slot, sockets: sockets === 1 ? "local" : "direct", count } : undefined;
+  if (sockets !== 0 || count !== 0) return undefined;
+  return kind === READY && slot === 0 ? { kind: "ready" } : undefined;
+};

@@ -1,0 +1,80 @@
+import { inNetworkNamespace, type NetworkNamespace } from "../kernel/network-namespace.ts";
+import { hasIpv6 } from "../kernel/ipv6.ts";
+import { runInNamespace } from "./namespace-command.ts";
+import { captureRules, RELEASE_RULES, returnRoute, TABLE } from "./rules.ts";
+import { rulesetGeneration } from "./ruleset-generation.ts";
+import { prepareSysctls, restoreSysctls, type Sysctls } from "./sysctls.ts";
+
+/** How often the rules are looked at although nothing seems to have changed: routing rules have no generation. */
+const FULL_CHECK_EVERY = 10;
+
+const FAMILIES: readonly (4 | 6)[] = hasIpv6 ? [4, 6] : [4];
+
+/** The rules, routes and settings in one pod's namespace that bring its traffic to the proxy. */
+export class Capture {
+  readonly #namespace: NetworkNamespace;
+  readonly #probeAddresses: readonly string[];
+  #sysctls: Sysctls = new Map();
+  #generation: number | undefined;
+  /** The rules as nft prints them: what later checks compare with. */
+  #rules = "";
+  #checks = 0;
+
+  constructor(namespace: NetworkNamespace, probeAddresses: readonly string[]) {
+    this.#namespace = namespace;
+    this.#probeAddresses = probeAddresses;
+  }
+
+  /** Prepares the namespace's settings; before the sockets are made, as their port ranges depend on it. Synchronous. */
+  prepare(): void {
+    this.#sysctls = inNetworkNamespace(this.#namespace, prepareSysctls);
+  }
+
+  /** Puts the rules in place, replacing what an earlier run left there. @throws Error saying which command failed */
+  async install(): Promise<void> {
+    for (const family of FAMILIES) await this.#addReturnRoute(family);
+    await runInNamespace(this.#namespace, "nft", ["-f", "-"], captureRules(this.#probeAddresses));
+    this.#rules = await this.#list();
+    this.#generation = rulesetGeneration(this.#namespace);
+  }
+
+  /** @returns what is missing, or undefined while everything is in place. @throws Error if it cannot be found out */
+  async check(): Promise<string | undefined> {
+    const generation = rulesetGeneration(this.#namespace);
+    const isUnchanged = generation !== undefined && generation === this.#generation;
+    if (isUnchanged && ++this.#checks % FULL_CHECK_EVERY !== 0) return undefined;
+    const rules = await this.#list().catch(() => "");
+    if (rules !== this.#rules) return rules === "" ? "the nft rules are gone" : "the nft rules were changed";
+    for (const family of FAMILIES) {
+      const rulesOfFamily = await runInNamespace(this.#namespace, "ip", [`-${family}`, "rule", "show"], "");
+      if (!/^32764:.*fwmark 0x111\/0xfff lookup 100/m.test(rulesOfFamily))
+        return `the IPv${family} routing rule is gone`;
+    }
+    this.#generation = generation;
+    return undefined;
+  }
+
+  /** Takes everything away again, as far as it is still there. Never throws: the namespace may be gone. */
+  async release(): Promise<void> {
+    await runInNamespace(this.#namespace, "nft", ["-f", "-"], RELEASE_RULES).catch(() => undefined);
+    for (const family of FAMILIES) {
+      const input = returnRoute("del", family);
+      await runInNamespace(this.#namespace, "ip", [`-${family}`, "-force", "-batch", "-"], input).catch(
+        () => undefined,
+      );
+    }
+    inNetworkNamespace(this.#namespace, () => restoreSysctls(this.#sysctls));
+  }
+
+  /** An earlier supervisor may have left its rule and route: they are removed first, so that there is one of each. */
+  async #addReturnRoute(family: 4 | 6): Promise<void> {
+    const run = (args: readonly string[], input: string): Promise<string> =>
+      runInNamespace(this.#namespace, "ip", [`-${family}`, ...args, "-batch", "-"], input);
+    await run(["-force"], returnRoute("del", family)).catch(() => undefined);
+    await run([], returnRoute("add", family));
+  }
+
+  #list(): Promise<string> {
+    return runInNamespace(this.#namespace, "nft", ["list", "table", "inet", TABLE], "");
+  }
+}

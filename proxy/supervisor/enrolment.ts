@@ -1,0 +1,102 @@
+import { isIP } from "node:net";
+
+/** A pod as the enroller names it. */
+export interface EnrolmentRecord {
+  readonly uid: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly serviceAccount: string;
+  readonly addresses: readonly string[];
+  /** Path of the pod's network namespace. */
+  readonly netns: string;
+  readonly node: string;
+  /** Sources whose connections go past the proxy to the application: the kubelet's. */
+  readonly probeAddresses: readonly string[];
+  /** Every capability that the pod's processes may hold. */
+  readonly capabilities: readonly string[];
+}
+
+/** One line from an enroller (version 1). */
+export type EnrolmentRequest =
+  | { readonly kind: "enrol"; readonly pod: EnrolmentRecord }
+  | { readonly kind: "drain"; readonly uid: string }
+  | { readonly kind: "withdraw"; readonly uid: string }
+  /** Every pod of the node has been named; what was not is withdrawn. */
+  | { readonly kind: "complete" };
+
+/** One line back. */
+export type EnrolmentAnswer =
+  | { readonly kind: "enrolled" | "draining" | "withdrawn"; readonly uid: string }
+  | { readonly kind: "refused"; readonly uid: string; readonly reason: string }
+  | { readonly kind: "completed" }
+  | { readonly kind: "error"; readonly reason: string };
+
+export const ENROLMENT_VERSION = 1;
+
+/** A pod has a name, a handful of addresses and a path; nothing honest is longer. */
+export const MAX_LINE_BYTES = 16_384;
+const MAX_TEXT = 512;
+const MAX_ITEMS = 64;
+
+/** Capabilities that let a process leave the mesh: set the proxy's mark, change the rules, or load programs. */
+const RISKY_CAPABILITIES = new Set(["NET_ADMIN", "NET_RAW", "SYS_ADMIN", "BPF", "SYS_PTRACE", "SYS_MODULE", "ALL"]);
+
+/** Those of a pod's capabilities with which it could leave the mesh, without the prefix CAP_. */
+export const riskyCapabilities = (capabilities: readonly string[]): readonly string[] =>
+  capabilities.map((name) => name.toUpperCase().replace(/^CAP_/, "")).filter((name) => RISKY_CAPABILITIES.has(name));
+
+/** Parses one line. @returns the request, or what is wrong with the line. */
+export const parseEnrolment = (line: string): EnrolmentRequest | string => {
+  let message: unknown;
+  try {
+    message = JSON.parse(line);
+  } catch {
+    return "not JSON";
+  }
+  if (!isRecord(message)) return "not a JSON object";
+  if (message.version !== ENROLMENT_VERSION) return `version ${String(message.version)} is not spoken, only 1`;
+  switch (message.kind) {
+    case "enrol":
+      return parsePod(message.pod);
+    case "drain":
+    case "withdraw":
+      return isText(message.uid) ? { kind: message.kind, uid: message.uid } : "uid is missing";
+    case "complete":
+      return { kind: "complete" };
+    default:
+      return `kind ${JSON.stringify(message.kind)} is unknown`;
+  }
+};
+
+export const formatAnswer = (answer: EnrolmentAnswer): string =>
+  `${JSON.stringify({ version: ENROLMENT_VERSION, ...answer })}\n`;
+
+const parsePod = (pod: unknown): EnrolmentRequest | string => {
+  if (!isRecord(pod)) return "pod is missing";
+  const { uid, namespace, name, serviceAccount, netns, node } = pod;
+  const { addresses, probeAddresses = [], capabilities = [] } = pod;
+  if (!isText(uid) || !isText(namespace) || !isText(name) || !isText(serviceAccount) || !isText(node)) {
+    return "pod needs uid, namespace, name, serviceAccount and node, as text";
+  }
+  if (!isText(netns) || !netns.startsWith("/")) return "pod.netns must be an absolute path";
+  if (!isListOf(addresses, isAddress) || addresses.length === 0) return "pod.addresses must be a list of IP addresses";
+  if (!isListOf(probeAddresses, isAddress)) return "pod.probeAddresses must be a list of IP addresses";
+  if (!isListOf(capabilities, isText)) return "pod.capabilities must be a list of names";
+  return {
+    kind: "enrol",
+    pod: { uid, namespace, name, serviceAccount, addresses, netns, node, probeAddresses, capabilities },
+  };
+};
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+const isText = (value: unknown): value is string =>
+  typeof value === "string" && value !== "" && value.length <= MAX_TEXT && !/\p{Cc}/u.test(value);
+
+/** Written into nft rules: a text that is an address, and nothing that only starts like one. */
+const isAddress = (value: unknown): value is string =>
+  typeof value === "string" && isIP(value) !== 0 && !value.includes("%");
+
+const isListOf = <Item>(value: unknown, isItem: (item: unknown) => item is Item): value is readonly Item[] =>
+  Array.isArray(value) && value.length <= MAX_ITEMS && value.every((item: unknown) => isItem(item));

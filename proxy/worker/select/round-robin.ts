@@ -1,0 +1,44 @@
+import { type Service, serviceName, type ServicePort } from "#mesh/service.ts";
+import { type Snapshot, workloadsOf } from "#mesh/snapshot.ts";
+import type { SocketAddress } from "#mesh/socket-address.ts";
+import type { Workload } from "#mesh/workload.ts";
+import { type Endpoint, workloadEndpoint } from "./endpoint.ts";
+
+/** A workload that can serve a service's port. */
+interface Candidate {
+  readonly workload: Workload;
+  readonly port: number;
+}
+
+/** Takes the endpoints of each service in turn. */
+export class RoundRobin {
+  /** By the snapshot's own list of workloads: a list is never edited, so that a new one means new candidates. */
+  readonly #candidates = new WeakMap<readonly Workload[], Map<string, readonly Candidate[]>>();
+  readonly #turns = new Map<string, number>();
+
+  /** @returns the next endpoint; undefined where the service has none that is healthy and has the port */
+  pick(snapshot: Snapshot, service: Service, port: ServicePort, called: SocketAddress): Endpoint | undefined {
+    const candidates = this.#candidatesOf(workloadsOf(snapshot, serviceName(service)), service, port);
+    const key = `${serviceName(service)}:${port.port}`;
+    const turn = this.#turns.get(key) ?? 0;
+    this.#turns.set(key, turn + 1);
+    const candidate = candidates[turn % candidates.length];
+    return candidate && workloadEndpoint(candidate.workload, candidate.port, called.address);
+  }
+
+  #candidatesOf(workloads: readonly Workload[], service: Service, port: ServicePort): readonly Candidate[] {
+    const key = `${serviceName(service)}:${port.port}:${service.sendToUnready}`;
+    const known = this.#candidates.get(workloads) ?? new Map<string, readonly Candidate[]>();
+    this.#candidates.set(workloads, known);
+    const cached = known.get(key);
+    if (cached) return cached;
+    const candidates = workloads.flatMap((workload) => {
+      const own = workload.services.get(serviceName(service))?.find(({ servicePort }) => servicePort === port.port);
+      const target = own?.targetPort || port.targetPort;
+      const isUsable = workload.health === "healthy" || service.sendToUnready;
+      return isUsable && own && target > 0 && workload.addresses.length > 0 ? [{ workload, port: target }] : [];
+    });
+    known.set(key, candidates);
+    return candidates;
+  }
+}

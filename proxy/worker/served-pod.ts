@@ -1,0 +1,169 @@
+import type { Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
+import type { VerifiedPeer } from "#certs/tls/peer-check.ts";
+import { type ClientContext, clientContext } from "#certs/tls/tls-contexts.ts";
+import type { Credentials } from "#certs/verify/credentials.ts";
+import type { IpAddress } from "#mesh/ip-address.ts";
+import { sharedGet } from "#mesh/shared-map.ts";
+import type { Snapshot } from "#mesh/snapshot.ts";
+import { type SpiffeId, spiffeIdOf, type TrustDomain } from "#mesh/spiffe-id.ts";
+import type { TrustBundle } from "#mesh/trust-bundle.ts";
+import { podWorkloadUid, type Workload } from "#mesh/workload.ts";
+import type { EnrolledPod } from "../channel/message.ts";
+import type { OutboundKind } from "../kernel/pod-sockets.ts";
+import type { TunnelServer } from "../tunnel/tunnel.ts";
+import { Budget } from "./accept/budget.ts";
+import { Listener } from "./accept/listener.ts";
+import { type HandshakeProblem, TunnelListener } from "./decrypt/tunnel-listener.ts";
+import type { WorkerSettings } from "./settings.ts";
+import { SocketStock, type SocketStocks } from "./upstream/socket-stock.ts";
+import { TunnelPool } from "./upstream/tunnel-pool.ts";
+
+/** What happens on a pod's sockets; the pipeline listens. */
+export interface PodEvents {
+  readonly outbound: (pod: ServedPod, socket: Socket) => void;
+  readonly inbound: (pod: ServedPod, socket: Socket) => void;
+  readonly tunnel: (pod: ServedPod, socket: TLSSocket, peer: VerifiedPeer<SpiffeId>) => void;
+  readonly refusedHandshake: (pod: ServedPod, socket: Socket, problem: HandshakeProblem) => void;
+  /** A connection came before the pod can be served, and waited long enough. */
+  readonly unready: (pod: ServedPod, socket: Socket, direction: "inbound" | "outbound") => void;
+  readonly needSockets: (pod: ServedPod, kind: OutboundKind, count: number) => void;
+  readonly listenerFailed: (pod: ServedPod, error: Error) => void;
+}
+
+/** What a pod dials tunnels with. */
+export interface TunnelIdentity {
+  readonly context: ClientContext;
+  readonly generation: number;
+}
+
+/** A pod that this worker is the home of. */
+export class ServedPod {
+  readonly slot: number;
+  readonly pod: EnrolledPod;
+  readonly identity: SpiffeId;
+  readonly stocks: SocketStocks;
+  readonly tunnels: TunnelPool;
+  readonly connections: Budget;
+  readonly tunnelConnections: Budget;
+  /** Tunnel connections that others made to this pod. */
+  readonly servers = new Set<TunnelServer>();
+  /** How to break off every connection of the pod. */
+  readonly breakers = new Set<() => void>();
+  readonly #workloadUid: string;
+  readonly #settings: WorkerSettings;
+  readonly #events: PodEvents;
+  readonly #listeners: readonly [outbound: Listener, inbound: Listener, tunnel: Listener];
+  #workload: Workload | undefined;
+  #tunnelListener: TunnelListener | undefined;
+  #dialAs: TunnelIdentity | undefined;
+  #credentials: Credentials | undefined;
+  #bundle: TrustBundle | undefined;
+
+  /** @param descriptors the listening sockets: outbound, inbound, tunnel */
+  constructor(
+    slot: number,
+    pod: EnrolledPod,
+    descriptors: readonly number[],
+    settings: WorkerSettings,
+    now: () => number,
+    events: PodEvents,
+  ) {
+    this.slot = slot;
+    this.pod = pod;
+    this.identity = podIdentity(settings.trustDomain, pod);
+    this.#workloadUid = podWorkloadUid(settings.cluster, pod.namespace, pod.name);
+    this.#settings = settings;
+    this.#events = events;
+    this.stocks = {
+      direct: new SocketStock((count) => events.needSockets(this, "direct", count)),
+      local: new SocketStock((count) => events.needSockets(this, "local", count)),
+    };
+    this.tunnels = new TunnelPool(now);
+    this.connections = new Budget(settings.accept.maxConnectionsPerPod);
+    this.tunnelConnections = new Budget(settings.decrypt.maxTunnelConnectionsPerPod);
+    const [outbound = -1, inbound = -1, tunnel = -1] = descriptors;
+    this.#listeners = [
+      this.#listener(outbound, "outbound", (socket) => events.outbound(this, socket)),
+      this.#listener(inbound, "inbound", (socket) => events.inbound(this, socket)),
+      this.#listener(tunnel, "tunnel", (socket) => this.#tunnelListener?.accept(socket)),
+    ];
+  }
+
+  get isServing(): boolean {
+    return this.#listeners.every(({ isServing }) => isServing);
+  }
+
+  /** The pod's own record, once it came and fits. */
+  get workload(): Workload | undefined {
+    return this.#workload;
+  }
+
+  get dialAs(): TunnelIdentity | undefined {
+    return this.#dialAs;
+  }
+
+  /**
+   * Takes over what is new, and starts serving when everything is there: the pod's record, its certificate and what verifies
+   * others. All of it is kept when a part goes away again, except that nothing is served for another pod's record.
+   */
+  refresh(snapshot: Snapshot, credentials: Credentials | undefined): void {
+    const workload = sharedGet(snapshot.workloads, this.#workloadUid);
+    if (workload && isRecordOf(workload, this.pod)) this.#workload = workload;
+    const bundle = snapshot.bundles.get(this.#settings.trustDomain);
+    if (credentials && bundle) this.#renew(credentials, bundle);
+    if (this.#workload && this.#tunnelListener) for (const listener of this.#listeners) listener.start();
+  }
+
+  /** Says to everybody with a tunnel to this pod that it ends soon. */
+  drain(): void {
+    for (const server of this.servers) server.drain();
+  }
+
+  close(): void {
+    for (const listener of this.#listeners) listener.close();
+    for (const breakOff of this.breakers) breakOff();
+    for (const server of this.servers) server.destroy();
+    this.tunnels.close();
+    this.stocks.direct.close();
+    this.stocks.local.close();
+  }
+
+  #renew(credentials: Credentials, bundle: TrustBundle): void {
+    if (credentials === this.#credentials && bundle === this.#bundle) return;
+    const { maxHandshakesPerPod } = this.#settings.decrypt;
+    this.#dialAs = { context: clientContext(credentials, bundle), generation: (this.#dialAs?.generation ?? 0) + 1 };
+    this.tunnels.retire(this.#dialAs.generation);
+    if (this.#tunnelListener) this.#tunnelListener.renew(credentials, bundle);
+    else {
+      this.#tunnelListener = new TunnelListener(credentials, bundle, maxHandshakesPerPod, {
+        onPeer: (socket, peer) => this.#events.tunnel(this, socket, peer),
+        onRefused: (socket, problem) => this.#events.refusedHandshake(this, socket, problem),
+      });
+    }
+    [this.#credentials, this.#bundle] = [credentials, bundle];
+  }
+
+  #listener(
+    descriptor: number,
+    kind: "outbound" | "inbound" | "tunnel",
+    onConnection: (socket: Socket) => void,
+  ): Listener {
+    return new Listener(descriptor, {
+      startWaitMs: this.#settings.accept.startWaitMs,
+      isCaptured: kind !== "tunnel",
+      onConnection,
+      onRefused: (socket) => this.#events.unready(this, socket, kind === "outbound" ? "outbound" : "inbound"),
+      onError: (error) => this.#events.listenerFailed(this, error),
+    });
+  }
+}
+
+/** The identity of a pod comes from the namespace that its sockets are in, as the enroller named it; never from an address. */
+const podIdentity = (trustDomain: TrustDomain, { namespace, serviceAccount }: EnrolledPod): SpiffeId =>
+  spiffeIdOf({ trustDomain, namespace, serviceAccount });
+
+/** A pod of the same name may have been another: its record must have this one's address and service account. */
+const isRecordOf = (workload: Workload, pod: EnrolledPod): boolean =>
+  workload.serviceAccount === pod.serviceAccount &&
+  workload.addresses.some((address: IpAddress) => pod.addresses.includes(address));

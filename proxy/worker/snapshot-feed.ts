@@ -1,0 +1,112 @@
+import { credentialsFrom, type Credentials } from "#certs/verify/credentials.ts";
+import { assertNever } from "#mesh/assert-never.ts";
+import type { Authorization } from "#mesh/policies/authorization.ts";
+import { type Service, serviceName, type ServiceName } from "#mesh/service.ts";
+import { sharedGet } from "#mesh/shared-map.ts";
+import { emptySnapshot, nextSnapshot, type Snapshot } from "#mesh/snapshot.ts";
+import type { TrustDomain } from "#mesh/spiffe-id.ts";
+import type { TrustBundle } from "#mesh/trust-bundle.ts";
+import type { Workload } from "#mesh/workload.ts";
+import type { AgentOrder } from "../channel/agent-order.ts";
+import { decodeAddress } from "../resources/address.ts";
+import { decodeAuthorization } from "../resources/authorization.ts";
+import { decodeTrustBundle } from "../resources/trust-bundle.ts";
+
+type ResourceOrder = Extract<AgentOrder, { kind: "resource" }>;
+
+/** A transaction as it comes in: the kinds of {@link nextSnapshot}'s change, to be written to. */
+interface Pending {
+  readonly workloads: Map<string, Workload | undefined>;
+  readonly services: Map<ServiceName, Service | undefined>;
+  readonly policies: Map<string, Authorization | undefined>;
+  readonly bundles: Map<TrustDomain, TrustBundle | undefined>;
+}
+
+/**
+ * Turns what the agent sends into snapshots. Resources are held back until their transaction is committed, so that nobody
+ * ever decides by half of a change.
+ */
+export class SnapshotFeed {
+  #snapshot: Snapshot = emptySnapshot;
+  #pending = emptyPending();
+  readonly #credentials = new Map<string, Credentials>();
+  readonly #log: (message: string) => void;
+
+  /** @param log what the agent had checked already and is wrong all the same */
+  constructor(log: (message: string) => void) {
+    this.#log = log;
+  }
+
+  get snapshot(): Snapshot {
+    return this.#snapshot;
+  }
+
+  credentialsOf(identity: string): Credentials | undefined {
+    return this.#credentials.get(identity);
+  }
+
+  /** @returns whether something is in force that was not before */
+  take(order: AgentOrder): boolean {
+    switch (order.kind) {
+      case "resource":
+        this.#hold(order);
+        return false;
+      case "commit": {
+        const base = order.complete ? emptySnapshot : this.#snapshot;
+        this.#snapshot = nextSnapshot(base, order.generation, this.#pending);
+        this.#pending = emptyPending();
+        return true;
+      }
+      case "credential": {
+        const credentials = credentialsFrom(order.key, order.chain);
+        if (credentials.ok) this.#credentials.set(order.identity, credentials.value);
+        else this.#log(`credentials of ${order.identity}: ${credentials.error.message}`);
+        return credentials.ok;
+      }
+      case "credential-gone":
+        this.#credentials.delete(order.identity);
+        return false;
+      default:
+        return assertNever(order);
+    }
+  }
+
+  #hold({ resource, name, bytes }: ResourceOrder): void {
+    const problem = bytes === undefined ? this.#remove(resource, name) : this.#set(resource, name, bytes);
+    if (problem !== undefined) this.#log(`${resource} ${name}: ${problem}`);
+  }
+
+  /** A name of the type Address may be a workload's or a service's: only a service's has a namespace and a host name. */
+  #remove(resource: ResourceOrder["resource"], name: string): undefined {
+    if (resource === "authorization") this.#pending.policies.set(name, undefined);
+    else if (resource === "trust-bundle") this.#pending.bundles.set(name as TrustDomain, undefined);
+    else if (sharedGet(this.#snapshot.workloads, name)) this.#pending.workloads.set(name, undefined);
+    else this.#pending.services.set(name as ServiceName, undefined);
+    return undefined;
+  }
+
+  #set(resource: ResourceOrder["resource"], name: string, bytes: Uint8Array): string | undefined {
+    if (resource === "authorization") {
+      const policy = decodeAuthorization(name, bytes);
+      if (policy.ok) this.#pending.policies.set(name, policy.value);
+      return policy.ok ? undefined : policy.error;
+    }
+    if (resource === "trust-bundle") {
+      const bundle = decodeTrustBundle(name, bytes);
+      if (bundle.ok) this.#pending.bundles.set(bundle.value.trustDomain, bundle.value);
+      return bundle.ok ? undefined : bundle.error;
+    }
+    const address = decodeAddress(name, bytes);
+    if (!address.ok) return address.error;
+    if (address.value.kind === "workload") this.#pending.workloads.set(name, address.value.workload);
+    else this.#pending.services.set(serviceName(address.value.service), address.value.service);
+    return undefined;
+  }
+}
+
+const emptyPending = (): Pending => ({
+  workloads: new Map(),
+  services: new Map(),
+  policies: new Map(),
+  bundles: new Map(),
+});

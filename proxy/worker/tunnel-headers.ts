@@ -1,0 +1,64 @@
+import { type Service, serviceName } from "#mesh/service.ts";
+import { sharedGet } from "#mesh/shared-map.ts";
+import { type Snapshot, workloadAt } from "#mesh/snapshot.ts";
+import { formatSocketAddress, type SocketAddress } from "#mesh/socket-address.ts";
+import type { SpiffeId } from "#mesh/spiffe-id.ts";
+import { type Workload, workloadIdentity } from "#mesh/workload.ts";
+import { formatBaggage } from "#wire/hbone/baggage.ts";
+import { formatForwarded, forwardedHost } from "#wire/hbone/forwarded.ts";
+import { formatTraceParent, parseTraceParent } from "#wire/hbone/traceparent.ts";
+import type { IncomingTunnel } from "../tunnel/tunnel.ts";
+
+/** What both ends of a tunnel tell each other for their telemetry. Nothing of it decides anything. */
+export const requestHeaders = (
+  source: Workload,
+  client: SocketAddress,
+  service: Service | undefined,
+  traceId: string,
+  parentId: string,
+): Readonly<Record<string, string>> => ({
+  baggage: baggageOf(source),
+  forwarded: formatForwarded({ client: formatSocketAddress(client), host: service?.hostname }),
+  traceparent: formatTraceParent({ traceId, parentId }),
+});
+
+export const responseHeaders = (destination: Workload | undefined): Readonly<Record<string, string>> =>
+  destination ? { baggage: baggageOf(destination) } : {};
+
+/** The id under which the caller logs this connection. */
+export const traceIdOf = (request: IncomingTunnel): string | undefined =>
+  parseTraceParent(request.header("traceparent") ?? "")?.traceId;
+
+/**
+ * Who called, for telemetry. The address alone proves nothing: a record whose identity is not the one that was verified is
+ * somebody else's, who had the address before or has it now.
+ * @param verified undefined for plaintext, where there is only the address
+ */
+export const callerOf = (
+  snapshot: Snapshot,
+  source: SocketAddress,
+  verified: SpiffeId | undefined,
+): Workload | undefined => {
+  const workload = workloadAt(snapshot, source.address);
+  return workload && (verified === undefined || workloadIdentity(workload) === verified) ? workload : undefined;
+};
+
+/** The service that the caller says it called, if the pod is an endpoint of it. */
+export const calledService = (snapshot: Snapshot, workload: Workload, request: IncomingTunnel): Service | undefined => {
+  const host = forwardedHost(request.header("forwarded") ?? "");
+  const name = [...workload.services.keys()].find((candidate) => candidate.endsWith(`/${host}`));
+  const service = name && sharedGet(snapshot.services, name);
+  return service && serviceName(service) === name ? service : undefined;
+};
+
+const baggageOf = (workload: Workload): string =>
+  formatBaggage({
+    cluster: workload.cluster,
+    namespace: workload.namespace,
+    ownerKind: workload.owner.kind,
+    ownerName: workload.owner.name,
+    service: workload.canonicalName,
+    revision: workload.canonicalRevision,
+    region: workload.locality.region,
+    zone: workload.locality.zone,
+  });

@@ -1,0 +1,38 @@
+import type { Socket } from "node:net";
+import type { SocketAddress } from "#mesh/socket-address.ts";
+import type { Permit } from "#mesh/policies/authorization.ts";
+import { dial, DialError } from "./dial.ts";
+import type { SocketStocks } from "./socket-stock.ts";
+
+/**
+ * The application answers over the pod's own loopback, at once. A first packet that gets no answer was swallowed by
+ * connection tracking, because its port is taken in a way that the kernel did not see: another port is tried, once.
+ */
+const FIRST_TRY_MS = 1_000;
+
+/**
+ * Connects to the pod's application, from the client's own address.
+ * @param _permit that this client may
+ * @throws DialError
+ */
+export const connectApplication = async (
+  stocks: SocketStocks,
+  client: SocketAddress,
+  target: SocketAddress,
+  timeoutMs: number,
+  _permit: Permit,
+): Promise<Socket> => {
+  // A pod that calls itself has no other address to come from.
+  const isOwnCall = client.address === target.address;
+  const attempt = async (limitMs: number): Promise<Socket> =>
+    isOwnCall
+      ? dial(await stocks.direct.take(), { target, timeoutMs: limitMs })
+      : dial(await stocks.local.take(), { target, from: client.address, timeoutMs: limitMs });
+  try {
+    return await attempt(Math.min(FIRST_TRY_MS, timeoutMs));
+  } catch (error) {
+    const mayBeSwallowed = error instanceof DialError && error.errno === "ETIMEDOUT" && timeoutMs > FIRST_TRY_MS;
+    if (!mayBeSwallowed) throw error;
+    return attempt(timeoutMs - FIRST_TRY_MS);
+  }
+};

@@ -1,0 +1,86 @@
+import { closeSync } from "node:fs";
+import { Socket } from "node:net";
+import { type IpAddress, ipFamily } from "#mesh/ip-address.ts";
+import { formatSocketAddress, type SocketAddress } from "#mesh/socket-address.ts";
+import { hasIpv6 } from "../../kernel/ipv6.ts";
+import type { ByteStream } from "../../tunnel/tunnel.ts";
+
+/** A peer that is gone without a word is noticed by TCP after this and nine more probes; ztunnel's numbers. */
+const KEEPALIVE_MS = 180_000;
+
+/** How a socket is to be connected. */
+export interface Dial {
+  readonly target: SocketAddress;
+  /** The address to come from; undefined: the pod's own. */
+  readonly from?: IpAddress | undefined;
+  /** Only where the kernel does not choose the port within the socket's range. */
+  readonly fromPort?: number | undefined;
+  readonly timeoutMs: number;
+}
+
+/** Why a connection was not made. `errno`: ECONNREFUSED, ETIMEDOUT, EADDRNOTAVAIL... */
+export class DialError extends Error {
+  readonly errno: string;
+
+  constructor(target: SocketAddress, errno: string, detail: string) {
+    super(`${formatSocketAddress(target)}: ${detail}`);
+    this.name = "DialError";
+    this.errno = errno;
+  }
+}
+
+/**
+ * Connects a socket that the supervisor made in the pod's namespace.
+ * @returns the connected socket, not yet reading
+ * @throws DialError; the socket is closed then
+ */
+export const dial = (descriptor: number, { target, from, fromPort, timeoutMs }: Dial): Promise<Socket> =>
+  new Promise((resolve, reject) => {
+    const socket = adopt(descriptor, target);
+    const fail = (errno: string, detail: string): void => {
+      clearTimeout(timer);
+      socket.destroy();
+      reject(new DialError(target, errno, detail));
+    };
+    const timer = setTimeout(() => fail("ETIMEDOUT", `no answer within ${timeoutMs} ms`), timeoutMs);
+    const onError = (error: NodeJS.ErrnoException): void => fail(error.code ?? "ECONNRESET", error.message);
+    socket.once("error", onError);
+    socket.once("connect", () => {
+      clearTimeout(timer);
+      socket.off("error", onError);
+      // Whoever joins it to another stream sees that it is gone; until then nobody listens.
+      socket.on("error", () => undefined);
+      socket.pause();
+      resolve(socket);
+    });
+    socket.setNoDelay(true).setKeepAlive(true, KEEPALIVE_MS);
+    socket.connect({
+      host: onSocketFamily(target.address),
+      port: target.port,
+      ...(from === undefined ? {} : { localAddress: onSocketFamily(from) }),
+      ...(fromPort === undefined ? {} : { localPort: fromPort }),
+    });
+  });
+
+const adopt = (descriptor: number, target: SocketAddress): Socket => {
+  try {
+    return new Socket({ fd: descriptor, manualStart: true, allowHalfOpen: true } as ConstructorParameters<
+      typeof Socket
+    >[0]);
+  } catch (error) {
+    closeSync(descriptor);
+    throw new DialError(target, "EBADF", String(error));
+  }
+};
+
+/** The sockets are IPv6 ones that carry both families, unless the kernel has no IPv6: then there are no IPv6 addresses. */
+const onSocketFamily = (address: IpAddress): string =>
+  ipFamily(address) === 4 && hasIpv6 ? `::ffff:${address}` : address;
+
+/** A TCP connection as one end of a splice. */
+export const socketByteStream = (socket: Socket): ByteStream => ({
+  duplex: socket,
+  reset: () => {
+    if (!socket.destroyed) socket.resetAndDestroy();
+  },
+});

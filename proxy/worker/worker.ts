@@ -1,0 +1,143 @@
+import type { Socket } from "node:net";
+import type { AgentOrder } from "../channel/agent-order.ts";
+import { closeDescriptors, type DescriptorMessage } from "../channel/descriptor-channel.ts";
+import { openSupervisorChannel, type SupervisorChannel } from "../channel/supervisor-channel.ts";
+import { decodeWorkerMessage, type WorkerMessage } from "../channel/message.ts";
+import { encodeWorkerRecord } from "../channel/worker-record.ts";
+import { AgentLink } from "./agent-link.ts";
+import {
+  abandon,
+  type Pipeline,
+  refuseHandshake,
+  refuseUnready,
+  serveInbound,
+  serveOutbound,
+  serveTunnelConnection,
+} from "./pipeline.ts";
+import { RoundRobin } from "./select/round-robin.ts";
+import { type PodEvents, ServedPod } from "./served-pod.ts";
+import type { WorkerSettings } from "./settings.ts";
+import { SnapshotFeed } from "./snapshot-feed.ts";
+import { Counters } from "./vitals/counters.ts";
+import { FlowLog } from "./vitals/flow-log.ts";
+import { TcpMetrics } from "./vitals/tcp-metrics.ts";
+
+/** How soon what happened is told to the agent; what a worker that is killed had not told is lost. */
+const REPORT_MS = 100;
+/** How often idle tunnel connections are looked for. */
+const SWEEP_MS = 5_000;
+
+/** A worker: the pods it is the home of, and what it knows of the mesh. */
+export class Worker {
+  readonly #settings: WorkerSettings;
+  readonly #pods = new Map<number, ServedPod>();
+  readonly #counters = new Counters();
+  readonly #flows = new FlowLog();
+  readonly #feed: SnapshotFeed;
+  readonly #agent: AgentLink;
+  readonly #supervisor: SupervisorChannel;
+  readonly #pipeline: Pipeline;
+  #serving = "";
+  #needsRefresh = false;
+
+  constructor(settings: WorkerSettings, now: () => number, log: (message: string) => void) {
+    this.#settings = settings;
+    this.#feed = new SnapshotFeed(log);
+    this.#pipeline = {
+      snapshot: () => this.#feed.snapshot,
+      roundRobin: new RoundRobin(),
+      vitals: { metrics: new TcpMetrics(this.#counters), flows: this.#flows, now },
+      settings,
+    };
+    this.#agent = new AgentLink(
+      (order) => this.#onOrder(order),
+      () => this.#refresh(),
+    );
+    this.#supervisor = openSupervisorChannel(
+      (message) => this.#onMessage(message, now, log),
+      () => process.exit(0),
+    );
+  }
+
+  /** Says that it is there, and goes on until the supervisor is gone. */
+  start(): void {
+    this.#supervisor.write(encodeWorkerRecord({ kind: "ready" }));
+    setInterval(() => this.#report(), REPORT_MS);
+    setInterval(() => {
+      for (const { tunnels } of this.#pods.values()) tunnels.sweep(this.#settings.upstream.tunnelIdleMs);
+    }, SWEEP_MS);
+  }
+
+  #onMessage({ payload, descriptors }: DescriptorMessage, now: () => number, log: (message: string) => void): void {
+    const message = decodeWorkerMessage(payload);
+    if (message.kind === "agent") return this.#onAgent(descriptors);
+    if (message.kind === "pod") return this.#onPod(message, descriptors, now, log);
+    const pod = this.#pods.get(message.slot);
+    if (!pod) return closeDescriptors(descriptors);
+    if (message.kind === "sockets") return pod.stocks[message.sockets].add(descriptors);
+    if (message.kind === "drain") return pod.drain();
+    this.#pods.delete(message.slot);
+    pod.close();
+  }
+
+  #onAgent([descriptor = -1]: readonly number[]): void {
+    this.#agent.replace(descriptor);
+    this.#counters.startOver();
+    this.#serving = "";
+  }
+
+  #onPod(
+    { slot, pod }: Extract<WorkerMessage, { kind: "pod" }>,
+    descriptors: readonly number[],
+    now: () => number,
+    log: (message: string) => void,
+  ): void {
+    const served = new ServedPod(slot, pod, descriptors, this.#settings, now, this.#events(log));
+    this.#pods.set(slot, served);
+    served.refresh(this.#feed.snapshot, this.#feed.credentialsOf(served.identity));
+  }
+
+  #onOrder(order: AgentOrder): void {
+    if (this.#feed.take(order)) this.#needsRefresh = true;
+  }
+
+  /** Once for all orders that came together: a pod rebuilds its TLS contexts when its certificate or the bundle changed. */
+  #refresh(): void {
+    if (!this.#needsRefresh) return;
+    this.#needsRefresh = false;
+    const { snapshot } = this.#feed;
+    for (const pod of this.#pods.values()) pod.refresh(snapshot, this.#feed.credentialsOf(pod.identity));
+    this.#agent.send({ kind: "applied", generation: snapshot.generation });
+  }
+
+  #events(log: (message: string) => void): PodEvents {
+    const mesh = this.#pipeline;
+    /** Whatever can be expected is handled in the pipeline: what comes out of it is a mistake of ours. */
+    const watch = (pod: ServedPod, socket: Socket, direction: "inbound" | "outbound", serving: Promise<void>): void => {
+      serving.catch((error: unknown) => {
+        abandon(mesh, socket, direction);
+        log(`${pod.pod.namespace}/${pod.pod.name}: ${error instanceof Error ? error.stack : String(error)}`);
+      });
+    };
+    return {
+      outbound: (pod, socket) => watch(pod, socket, "outbound", serveOutbound(mesh, pod, socket)),
+      inbound: (pod, socket) => watch(pod, socket, "inbound", serveInbound(mesh, pod, socket)),
+      tunnel: (pod, socket, peer) => serveTunnelConnection(mesh, pod, socket, peer),
+      refusedHandshake: (pod, socket, problem) => refuseHandshake(mesh, pod, socket, problem),
+      unready: (pod, socket, direction) => refuseUnready(mesh, pod, socket, direction),
+      needSockets: ({ slot }, sockets, count) =>
+        this.#supervisor.write(encodeWorkerRecord({ kind: "need", slot, sockets, count })),
+      listenerFailed: (pod, error) => log(`${pod.pod.namespace}/${pod.pod.name}: cannot accept: ${error.message}`),
+    };
+  }
+
+  #report(): void {
+    if (!this.#agent.isUp) return;
+    for (const report of this.#counters.takeReports()) this.#agent.send(report);
+    for (const report of this.#flows.takeReports()) this.#agent.send(report);
+    const slots = [...this.#pods.values()].filter(({ isServing }) => isServing).map(({ slot }) => slot);
+    if (slots.join() === this.#serving) return;
+    this.#serving = slots.join();
+    this.#agent.send({ kind: "serving", slots });
+  }
+}
