@@ -111,7 +111,8 @@ export const serviceObject: Reader<ServiceObject> = (value, path, problems) => {
   const read = object({ metadata: required(namespacedMetadata), spec: required(spec) })(value, path, problems);
   const { clusterIP, clusterIPs, selector, ports, ...rest } = read.spec;
   checkPorts(ports, problems);
-  parsed(parseDnsLabel)(read.metadata.name, "metadata.name", problems);
+  // Where there is no name at all, that has been said.
+  if (read.metadata.name) parsed(parseDnsLabel)(read.metadata.name, "metadata.name", problems);
   const addresses = [clusterIP, ...clusterIPs].filter((address) => address !== undefined);
   return {
     kind: "Service",

@@ -16,8 +16,8 @@ export interface WorkloadBaggage {
 /** One header holds eight short members; a longer one is not read. */
 const MAX_BAGGAGE_CHARACTERS = 4096;
 
-/** W3C Baggage section 3.3.1: what stands in a value as it is; the rest is percent-encoded. */
-const PLAIN_VALUE = /^[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*$/;
+/** W3C Baggage section 3.3.1: what stands in a value as it is, the percent sign left out; the rest is percent-encoded. */
+const PLAIN_VALUE = /^[\x21\x23\x24\x26-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*$/;
 
 /** Empty and absent values are left out. */
 export const formatBaggage = (baggage: WorkloadBaggage): string => {
