@@ -1,0 +1,154 @@
+import { assertNever } from "#mesh/assert-never.ts";
+import { err, ok, type Result } from "#mesh/result.ts";
+
+/**
+ * The change from one root to the next, without a moment in which a node meets a certificate that it cannot verify:
+ *
+ *     signing A ──announce B──> A signs, B is trusted ──every node holds B──> B signs, A is trusted ──A unused──> signing B
+ *
+ * The state says what is; {@link dueEvent} says what may happen now; {@link transition} makes it so. Nothing here signs,
+ * stores or sends: who does brings the state along, through restarts too.
+ */
+export interface RotationState {
+  /** The root that new certificates chain to. */
+  readonly signing: SigningRoot;
+  /** Trusted, so that it can sign once all know it. */
+  readonly announced: AnnouncedRoot | undefined;
+  /** Trusted for the sake of certificates that are still about. Oldest first. */
+  readonly retiring: readonly RetiringRoot[];
+}
+
+/** SHA-256 of a root certificate, lower-case hex. */
+export type RootId = string;
+
+export interface SigningRoot {
+  readonly root: RootId;
+  /** The longest lifetime that a leaf under this root was ever given. */
+  readonly longestLeafMs: number;
+}
+
+export interface AnnouncedRoot {
+  readonly root: RootId;
+  /** Milliseconds since 1970. */
+  readonly since: number;
+}
+
+export interface RetiringRoot {
+  readonly root: RootId;
+  /** Milliseconds since 1970; when it stopped signing. */
+  readonly since: number;
+  /** Milliseconds since 1970; the last moment at which a leaf under it can be valid. */
+  readonly until: number;
+}
+
+export type RotationEvent =
+  | { readonly kind: "announce"; readonly root: RootId; readonly now: number }
+  /** The announced root is withdrawn; nothing was signed under it. */
+  | { readonly kind: "cancel" }
+  /** The announced root signs from now on. */
+  | { readonly kind: "sign"; readonly now: number }
+  | { readonly kind: "drop"; readonly root: RootId }
+  /** A leaf with this lifetime is about to be signed. */
+  | { readonly kind: "lend"; readonly lifetimeMs: number };
+
+/** What is known of a node when it is asked whether it trusts a root. */
+export interface NodeTrust {
+  readonly node: string;
+  /** Of the last bundle that it acknowledged. */
+  readonly roots: ReadonlySet<RootId>;
+  /** Milliseconds since 1970; undefined while it is connected. */
+  readonly disconnectedSince: number | undefined;
+}
+
+/** What an event depends on, as it is now. */
+export interface RotationView {
+  readonly now: number;
+  /** Since when the connected nodes are being watched: the start of the process. */
+  readonly watchingSince: number;
+  readonly nodes: readonly NodeTrust[];
+  readonly pace: RotationPace;
+  /** Whether every leaf under a root is known to have ended, or to have been replaced by one under another. */
+  readonly isUnused: (root: RootId) => boolean;
+}
+
+/** How much time a rotation gives at least. Milliseconds. */
+export interface RotationPace {
+  /**
+   * Before a new root signs, for nodes to connect: right after a start none is there yet, and one that is just reconnecting
+   * (a ztunnel waits up to 15 s) counts as connected.
+   */
+  readonly settleMs: number;
+  /** Before an old root goes, though nothing under it is in use: handshakes with replaced leaves may be under way. */
+  readonly minRetirementMs: number;
+}
+
+export const DEFAULT_PACE: RotationPace = { settleMs: 30_000, minRetirementMs: 10 * 60_000 };
+
+/** A trust domain that begins with its first root. */
+export const firstRotationState = (root: RootId): RotationState => ({
+  signing: { root, longestLeafMs: 0 },
+  announced: undefined,
+  retiring: [],
+});
+
+/** Every root that is trusted; one that signs is always among them. */
+export const trustedRoots = ({ signing, announced, retiring }: RotationState): readonly RootId[] => [
+  ...retiring.map(({ root }) => root),
+  signing.root,
+  ...(announced ? [announced.root] : []),
+];
+
+/** The state after an event, or why the event cannot happen in this state. */
+export const transition = (state: RotationState, event: RotationEvent): Result<RotationState, string> => {
+  const { signing, announced, retiring } = state;
+  switch (event.kind) {
+    case "announce":
+      if (announced) return err(`root ${short(announced.root)} is announced already; wait for it or cancel it`);
+      if (trustedRoots(state).includes(event.root)) return err(`root ${short(event.root)} is trusted already`);
+      return ok({ ...state, announced: { root: event.root, since: event.now } });
+    case "cancel":
+      return announced ? ok({ ...state, announced: undefined }) : err("no root is announced");
+    case "sign":
+      return announced ? ok(signUnder(announced, state, event.now)) : err("no root is announced");
+    case "drop":
+      return retiring.some(({ root }) => root === event.root)
+        ? ok({ ...state, retiring: retiring.filter(({ root }) => root !== event.root) })
+        : err(`root ${short(event.root)} is not retiring`);
+    case "lend":
+      return ok({
+        ...state,
+        signing: { ...signing, longestLeafMs: Math.max(signing.longestLeafMs, event.lifetimeMs) },
+      });
+    default:
+      return assertNever(event);
+  }
+};
+
+/** What should happen now; undefined while everything has to wait. Ask again after each {@link transition}. */
+export const dueEvent = (state: RotationState, view: RotationView): RotationEvent | undefined => {
+  const done = state.retiring.find((retiring) => mayDrop(retiring, view));
+  if (done) return { kind: "drop", root: done.root };
+  const since = state.announced && Math.max(state.announced.since, view.watchingSince);
+  const settled = since !== undefined && view.now - since >= view.pace.settleMs;
+  return settled && nodesWithout(state, view).length === 0 ? { kind: "sign", now: view.now } : undefined;
+};
+
+/** The nodes that hold back an announced root: connected, or just gone, and without an acknowledgement of it. */
+export const nodesWithout = ({ announced }: RotationState, view: RotationView): readonly string[] =>
+  announced
+    ? view.nodes.filter((node) => counts(node, view) && !node.roots.has(announced.root)).map(({ node }) => node)
+    : [];
+
+const signUnder = ({ root }: AnnouncedRoot, { signing, retiring }: RotationState, now: number): RotationState => ({
+  signing: { root, longestLeafMs: 0 },
+  announced: undefined,
+  retiring: [...retiring, { root: signing.root, since: now, until: now + signing.longestLeafMs }],
+});
+
+const mayDrop = ({ root, since, until }: RetiringRoot, { now, pace, isUnused }: RotationView): boolean =>
+  now >= since + pace.minRetirementMs && (now >= until || isUnused(root));
+
+const counts = ({ disconnectedSince }: NodeTrust, { now, pace }: RotationView): boolean =>
+  disconnectedSince === undefined || now - disconnectedSince < pace.settleMs;
+
+const short = (root: RootId): string => root.slice(0, 16);

@@ -1,0 +1,10 @@
+import { create, toBinary } from "@bufbuild/protobuf";
+import { TrustBundleSchema } from "#api/gen/heddle/trust/v1alpha1/trust_bundle_pb.js";
+import type { TrustBundle } from "#mesh/trust-bundle.ts";
+import { type Resource, resourceOf } from "./resource.ts";
+
+/** The roots of a trust domain as `heddle.trust.v1alpha1.TrustBundle`. */
+export const encodeTrustBundle = ({ trustDomain, roots }: TrustBundle): Resource => {
+  const message = create(TrustBundleSchema, { trustDomain, roots: [...roots] });
+  return resourceOf(trustDomain, [], toBinary(TrustBundleSchema, message));
+};

@@ -1,0 +1,91 @@
+import { authorityWarnings } from "#certs/issue/authority-status.ts";
+import type { AuthorityChange, CertificateAuthority } from "#certs/issue/certificate-authority.ts";
+import type { NodeTrust } from "#certs/issue/rotation.ts";
+import { assertNever } from "#mesh/assert-never.ts";
+import type { Clock } from "#mesh/clock.ts";
+import { errorText, type Log } from "../log.ts";
+
+/** A rotation takes half a minute at least; a second more is not noticed. */
+const TICK_MS = 1_000;
+/** An operator who did not see it yesterday sees it today. */
+const WARN_EVERY_MS = 24 * 3_600_000;
+
+export interface KeeperDependencies {
+  readonly authority: CertificateAuthority;
+  /** Which roots each node has accepted. */
+  readonly trust: () => readonly NodeTrust[];
+  /** A new root signs: what still has a certificate under the old one should get another. */
+  readonly onNewRoot: () => void;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Lets the certificate authority take the steps that are due: rotation of roots, renewal of the issuing CA. */
+export class AuthorityKeeper {
+  readonly #deps: KeeperDependencies;
+  #cancel: () => void = () => {};
+  #lastProblem = "";
+  #warnedAtMs = -Infinity;
+
+  constructor(deps: KeeperDependencies) {
+    this.#deps = deps;
+  }
+
+  start(): void {
+    this.#cancel = this.#deps.clock.after(TICK_MS, () => {
+      this.tick();
+      this.start();
+    });
+  }
+
+  stop(): void {
+    this.#cancel();
+  }
+
+  /** Takes what is due now. Never throws. */
+  tick(): void {
+    const { authority, trust } = this.#deps;
+    try {
+      const advanced = authority.advance(trust());
+      if (advanced.ok) for (const change of advanced.value) this.#tell(change);
+      this.#complain(advanced.ok ? "" : advanced.error);
+      this.#warn();
+    } catch (error) {
+      this.#complain(errorText(error));
+    }
+  }
+
+  #tell(change: AuthorityChange): void {
+    const { log, onNewRoot } = this.#deps;
+    const name = change.fingerprint.slice(0, 16);
+    switch (change.kind) {
+      case "issuing-replaced":
+        log.info(change, `the issuing CA was renewed: ${name} signs from now on`);
+        return;
+      case "root-signing":
+        log.info(change, `every node trusts root ${name}: it signs from now on`);
+        onNewRoot();
+        return;
+      case "root-dropped":
+        log.info(change, `root ${name} is used by nobody any more and is no longer trusted`);
+        return;
+      default:
+        assertNever(change);
+    }
+  }
+
+  /** Once for each problem, not once a second. */
+  #complain(problem: string): void {
+    if (problem !== "" && problem !== this.#lastProblem) {
+      this.#deps.log.error({ reason: problem }, `the certificate authority cannot take its next step: ${problem}`);
+    }
+    this.#lastProblem = problem;
+  }
+
+  #warn(): void {
+    const { authority, clock, log } = this.#deps;
+    if (clock.now() - this.#warnedAtMs < WARN_EVERY_MS) return;
+    this.#warnedAtMs = clock.now();
+    for (const warning of authorityWarnings(authority.set, clock.now())) log.warn({}, warning);
+  }
+}

@@ -1,0 +1,159 @@
+import { createHash } from "node:crypto";
+import { readdirSync } from "node:fs";
+import { connect } from "node:tls";
+import { fromBinary } from "@bufbuild/protobuf";
+import { expect, test, vi } from "vitest";
+import type { DeltaDiscoveryResponse } from "#api/gen/envoy/service/discovery/v3/discovery_pb.js";
+import { TrustBundleSchema } from "#api/gen/heddle/trust/v1alpha1/trust_bundle_pb.js";
+import { TRUST_BUNDLE_TYPE } from "#api/type-urls.ts";
+import { parsePem } from "#certs/x509/pem.ts";
+import { unwrap } from "#mesh/result.ts";
+import { ManualClock } from "../testing/manual-clock.ts";
+import { type ControlStream, NodeClient, publishedRoots } from "../testing/node-client.ts";
+import { type RunningControlPlane, startControlPlane } from "../testing/running-control-plane.ts";
+
+const SETTLED_MS = 60_000;
+const HOUR_MS = 3_600_000;
+
+const setUp = async () => {
+  const clock = new ManualClock(Date.now());
+  const controlPlane = await startControlPlane({ clock });
+  const open = async (node: string): Promise<ControlStream> => {
+    const stream = (await NodeClient.join(controlPlane, node)).openStream();
+    await stream.acceptAll(TRUST_BUNDLE_TYPE);
+    return stream;
+  };
+  const rotation = async () => (await controlPlane.admin.certificates()).rotation;
+  return { clock, controlPlane, rotation, quick: await open("node-1"), slow: await open("node-2") };
+};
+
+const fingerprint = (der: Uint8Array): string => createHash("sha256").update(der).digest("hex");
+
+const rootsIn = ({ resources }: DeltaDiscoveryResponse): readonly string[] =>
+  resources
+    .flatMap(({ resource }) => fromBinary(TrustBundleSchema, resource?.value ?? new Uint8Array()).roots)
+    .map(fingerprint);
+
+const signingRoot = async ({ admin }: RunningControlPlane): Promise<string> =>
+  (await admin.certificates()).roots.find(({ state }) => state === "signing")?.fingerprint ?? "";
+
+/** The certificate that the control plane itself serves with. */
+const servedCertificate = async (controlPlane: RunningControlPlane): Promise<string> => {
+  const [host = "", port = ""] = controlPlane.target.split(":");
+  return new Promise((resolve, reject) => {
+    // Unverified: this clock and OpenSSL's are hours apart.
+    const options = { host, port: Number(port), ALPNProtocols: ["h2"], rejectUnauthorized: false };
+    const socket = connect(options, () => {
+      resolve(socket.getPeerX509Certificate()?.fingerprint256 ?? "");
+      socket.destroy();
+    });
+    socket.on("error", reject);
+  });
+};
+
+test("a new root signs when every connected node has accepted it, and one that has not is named", async () => {
+  const { clock, controlPlane, rotation, quick, slow } = await setUp();
+  const old = await signingRoot(controlPlane);
+  const served = await servedCertificate(controlPlane);
+  expect(await controlPlane.admin.call("POST", "/certificates/rotate-root")).toMatchObject({
+    status: 200,
+    body: { rotation: { kind: "announcing", waitingFor: ["node-1", "node-2"] } },
+  });
+  expect(unwrap(parsePem("CERTIFICATE", publishedRoots(controlPlane).toString())).length).toBe(2);
+
+  const announced = await quick.accept();
+  expect(rootsIn(announced).length).toBe(2);
+  const late = await slow.next();
+  clock.advance(SETTLED_MS);
+  await vi.waitFor(async () => expect(await rotation()).toEqual({ kind: "announcing", waitingFor: ["node-2"] }));
+  clock.advance(HOUR_MS / 2);
+  expect(await signingRoot(controlPlane)).toBe(old);
+
+  slow.ack(late);
+  await vi.waitFor(async () => expect(await rotation()).toEqual({ kind: "announcing", waitingFor: [] }));
+  clock.advance(2_000);
+  expect(await rotation()).toMatchObject({ kind: "retiring" });
+  expect(await signingRoot(controlPlane)).toBe(rootsIn(announced).find((root) => root !== old));
+  expect(await servedCertificate(controlPlane)).not.toBe(served);
+  expect(controlPlane.log.lines.map(({ message }) => message)).toContainEqual(
+    expect.stringContaining("signs from now on"),
+  );
+});
+
+test("a node that refuses the bundle holds the new root back", async () => {
+  const { clock, controlPlane, rotation, quick, slow } = await setUp();
+  await controlPlane.admin.call("POST", "/certificates/rotate-root");
+  await quick.accept();
+  slow.nack(await slow.next(), "cluster.local: bad certificate");
+  await vi.waitFor(async () => expect((await rotation()) as object).toMatchObject({ waitingFor: ["node-2"] }));
+  clock.advance(HOUR_MS / 2);
+  expect(await rotation()).toEqual({ kind: "announcing", waitingFor: ["node-2"] });
+});
+
+test("a node that has accepted the bundle and went away does not hold the new root back", async () => {
+  const { controlPlane, rotation, quick, slow } = await setUp();
+  await controlPlane.admin.call("POST", "/certificates/rotate-root");
+  await quick.accept();
+  await slow.accept();
+  await vi.waitFor(async () => expect(await rotation()).toEqual({ kind: "announcing", waitingFor: [] }));
+  slow.cancel();
+  await vi.waitFor(async () =>
+    expect((await controlPlane.admin.nodes()).map(({ connected }) => connected)).toEqual([true, false]),
+  );
+  expect(await rotation()).toEqual({ kind: "announcing", waitingFor: [] });
+});
+
+test("a node that has not subscribed to the bundle holds the new root back", async () => {
+  const { clock, controlPlane, rotation, quick, slow } = await setUp();
+  const silent = (await NodeClient.join(controlPlane, "node-3")).openStream();
+  silent.send("type.googleapis.com/istio.workload.Address");
+  await silent.next();
+  await controlPlane.admin.call("POST", "/certificates/rotate-root");
+  await quick.accept();
+  await slow.accept();
+  clock.advance(SETTLED_MS);
+  await vi.waitFor(async () => expect(await rotation()).toEqual({ kind: "announcing", waitingFor: ["node-3"] }));
+});
+
+test("an old root goes when nothing under it can be valid any more, and the nodes are told", async () => {
+  const { clock, controlPlane, rotation, quick, slow } = await setUp();
+  await controlPlane.admin.call("POST", "/certificates/rotate-root");
+  await quick.accept();
+  await slow.accept();
+  clock.advance(SETTLED_MS);
+  await vi.waitFor(async () => {
+    clock.advance(1_000);
+    expect((await rotation()).kind).toBe("retiring");
+  });
+  clock.advance(25 * HOUR_MS);
+  await vi.waitFor(async () => expect(await rotation()).toEqual({ kind: "idle" }));
+  expect(unwrap(parsePem("CERTIFICATE", publishedRoots(controlPlane).toString())).length).toBe(1);
+  expect(readdirSync(controlPlane.settings.authorityDirectory).filter((name) => name.startsWith("root-")).length).toBe(
+    2,
+  );
+});
+
+test("a second rotation of the root has to wait for the first; the issuing CA is rotated at any time", async () => {
+  const { controlPlane } = await setUp();
+  await controlPlane.admin.call("POST", "/certificates/rotate-root");
+  expect(await controlPlane.admin.call("POST", "/certificates/rotate-root")).toMatchObject({
+    status: 409,
+    body: { error: expect.stringContaining("announced already") as string },
+  });
+  const { issuing } = await controlPlane.admin.certificates();
+  const { status, body } = await controlPlane.admin.call<{ issuing: typeof issuing }>(
+    "POST",
+    "/certificates/rotate-issuing",
+  );
+  expect(status).toBe(200);
+  expect(body.issuing.fingerprint).not.toBe(issuing.fingerprint);
+});
+
+test("the control plane renews its own certificate at half of its life", async () => {
+  const { clock, controlPlane } = await setUp();
+  const first = await servedCertificate(controlPlane);
+  clock.advance(10 * HOUR_MS);
+  expect(await servedCertificate(controlPlane)).toBe(first);
+  clock.advance(4 * HOUR_MS);
+  expect(await servedCertificate(controlPlane)).not.toBe(first);
+});
