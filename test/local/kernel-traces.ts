@@ -7,7 +7,12 @@ export interface KernelTraces {
   /** As in `net:[4026532177]`. */
   readonly namespaces: ReadonlySet<string>;
   readonly pids: readonly number[];
+  /** When it was looked at, in clock ticks since the machine was started. */
+  readonly takenAt: number;
 }
+
+/** proc(5): clock ticks per second. */
+const TICKS = 100;
 
 const KINDS = ["net", "mnt", "pid", "user", "uts", "ipc"];
 
@@ -17,17 +22,22 @@ export const tracesOf = (name: string): KernelTraces => {
   const pids = withDescendants(roots);
   const own = new Set(namespacesOf(process.pid));
   const namespaces = pids.flatMap(namespacesOf).filter((namespace) => !own.has(namespace));
-  return { pids, processes: new Set(pids.map(identityOf)), namespaces: new Set(namespaces) };
+  const takenAt = Number(readFileSync("/proc/uptime", "utf8").split(" ")[0]) * TICKS;
+  return { pids, takenAt, processes: new Set(pids.map(identityOf)), namespaces: new Set(namespaces) };
 };
 
-/** What of it is still there: processes that live, namespaces that somebody lives in or that are mounted somewhere. */
-export const remainingTraces = ({ processes, namespaces }: KernelTraces): readonly string[] => {
+/**
+ * What of it is still there: processes that live, namespaces that somebody lives in or that are mounted somewhere. A process
+ * that began later is none of it: the numbers of namespaces are used again.
+ */
+export const remainingTraces = ({ processes, namespaces, takenAt }: KernelTraces): readonly string[] => {
+  const older = allPids().filter((pid) => startOf(pid) <= takenAt);
   const mounted = readProc(process.pid, "mountinfo");
   return [
-    ...allPids()
+    ...older
       .filter((pid) => processes.has(identityOf(pid)) && !isZombie(pid))
-      .map((pid) => `process ${pid}: ${readProc(pid, "cmdline").replaceAll("\0", " ")}`),
-    ...allPids().flatMap((pid) =>
+      .map((pid) => `process ${pid}: ${commandLineOf(pid)}`),
+    ...older.flatMap((pid) =>
       namespacesOf(pid)
         .filter((namespace) => namespaces.has(namespace))
         .map((namespace) => `process ${pid} in ${namespace}`),
@@ -35,6 +45,9 @@ export const remainingTraces = ({ processes, namespaces }: KernelTraces): readon
     ...[...namespaces].filter((namespace) => mounted.includes(namespace)).map((namespace) => `mounted ${namespace}`),
   ];
 };
+
+/** The words of a process's command line; empty if it is gone. */
+export const commandLineOf = (pid: number): string => readProc(pid, "cmdline").split("\0").join(" ").trim();
 
 /** Zombies among the descendants of the mesh. */
 export const zombiesOf = ({ pids }: KernelTraces): readonly number[] => pids.filter(isZombie);
@@ -56,7 +69,9 @@ const allPids = (): readonly number[] =>
     .map(Number)
     .filter((pid) => pid > 0);
 
-const identityOf = (pid: number): string => `${pid}:${statOf(pid)[19]}`;
+const identityOf = (pid: number): string => `${pid}:${startOf(pid)}`;
+
+const startOf = (pid: number): number => Number(statOf(pid)[19]);
 
 const isZombie = (pid: number): boolean => statOf(pid)[0] === "Z";
 

@@ -61,6 +61,12 @@ test("the names of a service stand for its addresses, a headless service for its
   expect(hosts).toMatch(/^10\.96\.\S+ ledger\.bank\.svc\.cluster\.local ledger\.bank\.svc ledger\.bank$/m);
 });
 
+test("a name that nobody has fails at once", async () => {
+  const startedAt = Date.now();
+  expect(await mesh.exec("shop/client", ...call("unknown.example", 80))).toMatch(/EAI_AGAIN|ENOTFOUND/);
+  expect(Date.now() - startedAt).toBeLessThan(2_000);
+});
+
 test("a service without endpoints is refused at once", async () => {
   expect(await mesh.exec("shop/client", ...call("nobody", 80))).toContain("ECONNREFUSED");
 });

@@ -1,7 +1,8 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { type IncomingMessage, request } from "node:http";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -24,11 +25,12 @@ export interface TestUser {
   readonly program: string;
 }
 
-/** Parts of a mesh that only answer: see stand-ins/. */
-const STAND_INS = {
-  HEDDLE_CONTROL_PLANE_PROGRAM: "test/local/stand-ins/control-plane.ts",
-  HEDDLE_SUPERVISOR_PROGRAM: "test/local/stand-ins/supervisor.ts",
-};
+export interface TestMeshOptions {
+  /** Who runs it; whoever runs the test by default. */
+  readonly user?: TestUser;
+  /** What runs as supervisor of every node, if not the real one. */
+  readonly supervisor?: string;
+}
 
 const PROGRAM = dirname(dirname(import.meta.dirname));
 
@@ -39,9 +41,15 @@ export class TestMesh {
   readonly user: TestUser | undefined;
   readonly environment: Readonly<Record<string, string>>;
 
-  constructor(objects: Readonly<Record<string, string>> = {}, user?: TestUser) {
+  constructor(objects: Readonly<Record<string, string>> = {}, { user, supervisor }: TestMeshOptions = {}) {
     this.user = user;
-    this.environment = { ...process.env, ...STAND_INS, NO_COLOR: "1", ...(user && { HOME: user.home }) };
+    this.environment = {
+      ...process.env,
+      NO_COLOR: "1",
+      ...(supervisor && { HEDDLE_SUPERVISOR_PROGRAM: supervisor }),
+      ...(user && { HOME: user.home }),
+    };
+    if (user) chmodSync(this.objects, 0o755);
     for (const [file, yaml] of Object.entries(objects)) this.write(file, yaml);
   }
 
@@ -106,6 +114,15 @@ export class TestMesh {
   async pod(name: string): Promise<PodReport | undefined> {
     const { pods } = await this.status();
     return pods.find((pod) => `${pod.namespace}/${pod.name}` === name);
+  }
+
+  /** Sends a signal to a process of the mesh. @returns the HTTP status of the answer */
+  async signal(body: object): Promise<number | undefined> {
+    const asked = request({ socketPath: join(this.state, "heddle.sock"), method: "POST", path: "/signal" });
+    asked.end(JSON.stringify(body));
+    const [answer] = (await once(asked, "response")) as [IncomingMessage];
+    answer.resume();
+    return answer.statusCode;
   }
 
   /** Runs a command in a pod. @returns what it wrote, without the last line's end */

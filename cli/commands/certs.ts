@@ -1,0 +1,128 @@
+import type { Command } from "commander";
+import type { CertificateStatus } from "#mesh/admin/agent-status.ts";
+import type { AuthorityCertificate, AuthorityStatus, RotationStatus } from "#mesh/admin/control-plane-status.ts";
+import { assertNever } from "#mesh/assert-never.ts";
+import type { RuntimeStatus } from "#local/status.ts";
+import { CliFailure } from "../failure.ts";
+import { type ChosenMesh, chooseMesh } from "../mesh-choice.ts";
+import { bad, bold, doubtful, good } from "../output/colours.ts";
+import { type OutputFormat, outputOption, printJson, printText } from "../output/output-format.ts";
+import { until } from "../output/relative-time.ts";
+import { table } from "../output/table.ts";
+import { fetchStatus } from "./status.ts";
+
+interface CertsOptions {
+  readonly name?: string;
+  readonly output: OutputFormat;
+}
+
+const EXAMPLES = `
+Examples:
+  heddle certs                      the authority, a change of the root, and the certificates of all nodes
+  heddle certs rotate-issuing       a new issuing certificate, under the same root
+  heddle certs rotate-root          a new root: announced first, signing once every connected node trusts it
+  heddle certs -o json`;
+
+export const addCertsCommand = (program: Command): void => {
+  const certs = program
+    .command("certs")
+    .description("show the certificate authority and all certificates")
+    .option("--name <name>", "which mesh, if several are up")
+    .addOption(outputOption())
+    .addHelpText("after", EXAMPLES)
+    .action(show);
+  addRotation(certs, "rotate-root", "begin to replace the root certificate");
+  addRotation(certs, "rotate-issuing", "replace the issuing certificate");
+};
+
+const addRotation = (certs: Command, name: "rotate-root" | "rotate-issuing", description: string): void => {
+  certs
+    .command(name)
+    .description(description)
+    .option("--name <name>", "which mesh, if several are up")
+    .addOption(outputOption())
+    .addHelpText("after", `\nExample:\n  heddle certs ${name}`)
+    .action(async (_: object, command: Command) => rotate(name, command.optsWithGlobals<CertsOptions>()));
+};
+
+const show = async (options: CertsOptions): Promise<void> => {
+  const mesh = await chooseMesh(options.name);
+  const authority = await askAuthority(mesh, "GET", "/certificates");
+  const { nodes } = await fetchStatus(mesh);
+  await mesh.client.close();
+  const leaves = leavesOf(nodes);
+  if (options.output === "json") printJson({ authority, certificates: leaves });
+  else printText([authorityText(authority), rotationText(authority.rotation), leavesTable(leaves)].join("\n\n"));
+};
+
+const rotate = async (name: "rotate-root" | "rotate-issuing", options: CertsOptions): Promise<void> => {
+  const mesh = await chooseMesh(options.name);
+  await askAuthority(mesh, "POST", `/certificates/${name}`);
+  const authority = await askAuthority(mesh, "GET", "/certificates");
+  await mesh.client.close();
+  if (options.output === "json") printJson(authority);
+  else printText(`${authorityText(authority)}\n\n${rotationText(authority.rotation)}`);
+};
+
+const askAuthority = async ({ name, client }: ChosenMesh, method: "GET" | "POST", path: string) => {
+  const answer = await client.json<AuthorityStatus>(`/control-plane${path}`, { method });
+  if (answer.ok) return answer.value;
+  throw new CliFailure(`the control plane of mesh ${name}: ${answer.error}`, { hint: "heddle logs --control-plane" });
+};
+
+interface Leaf extends CertificateStatus {
+  readonly node: string;
+}
+
+const leavesOf = (nodes: RuntimeStatus["nodes"]): readonly Leaf[] =>
+  nodes.flatMap(({ name, agent }) => (agent?.certificates ?? []).map((leaf) => ({ node: name, ...leaf })));
+
+const authorityText = ({ trustDomain, roots, issuing }: AuthorityStatus): string =>
+  `${bold("trust domain")} ${trustDomain}\n\n${table([
+    ["AUTHORITY", "STATE", "EXPIRES", "SHA-256"].map(bold),
+    ...roots.map((root) => authorityRow("root", root)),
+    authorityRow("issuing", issuing),
+  ])}`;
+
+const authorityRow = (role: string, { state, notAfter, fingerprint }: AuthorityCertificate): readonly string[] => [
+  role,
+  state === "signing" ? good(state) : doubtful(state),
+  `in ${until(notAfter, Date.now())}`,
+  fingerprint,
+];
+
+/** Where a change of the root stands, and who holds it back. */
+export const rotationText = (rotation: RotationStatus): string => {
+  switch (rotation.kind) {
+    case "idle":
+      return "The root is not being changed.";
+    case "announcing":
+      return rotation.waitingFor.length === 0
+        ? "A new root is announced, and every connected node trusts it: it signs next."
+        : `A new root is announced. It signs when these nodes trust it: ${rotation.waitingFor.join(", ")}`;
+    case "retiring":
+      return rotation.waitingFor.length === 0
+        ? `The old root is trusted until ${rotation.until}.`
+        : `The old root is trusted until ${rotation.until}. Certificates under it are still held by: ${rotation.waitingFor.join(", ")}`;
+    default:
+      return assertNever(rotation);
+  }
+};
+
+const leavesTable = (leaves: readonly Leaf[]): string =>
+  leaves.length === 0
+    ? "No node holds a certificate."
+    : table([
+        ["NODE", "WORKER", "IDENTITY", "STATE", "EXPIRES", "RENEWAL", "SERIAL"].map(bold),
+        ...leaves.map(leafRow),
+      ]);
+
+const leafRow = ({ node, worker, identity, state, notAfter, renewAt, serial, lastError }: Leaf): readonly string[] => [
+  node,
+  String(worker),
+  identity,
+  state === "valid" ? good(state) : bad(lastError === undefined ? state : `${state}: ${lastError}`),
+  notAfter === undefined ? "-" : `in ${until(notAfter, Date.now())}`,
+  renewAt === undefined ? "-" : `in ${until(renewAt, Date.now())}`,
+  serial ?? "-",
+];

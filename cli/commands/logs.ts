@@ -1,0 +1,92 @@
+import { createInterface } from "node:readline";
+import { Readable } from "node:stream";
+import { type Command, InvalidArgumentError } from "commander";
+import { accessLogText, parseAccessLog } from "../access-log.ts";
+import { CliFailure, EXIT } from "../failure.ts";
+import { chooseMesh } from "../mesh-choice.ts";
+import { type OutputFormat, outputOption, printJson, printText } from "../output/output-format.ts";
+import { parsePodName } from "../pod-name.ts";
+
+interface LogsOptions {
+  readonly name?: string;
+  readonly node?: string;
+  readonly controlPlane?: true;
+  readonly runtime?: true;
+  readonly follow?: true;
+  readonly tail?: number;
+  readonly access?: string | true;
+  readonly output: OutputFormat;
+}
+
+const EXAMPLES = `
+Examples:
+  heddle logs shop/web-0                        what the containers of a pod wrote
+  heddle logs shop/web-0 -f --tail 10           its last ten lines, and then what it writes
+  heddle logs --node node-1                     the proxy of a node
+  heddle logs --node node-1 --access            its access log: one line for each connection
+  heddle logs --node node-1 --access shop/web   only lines that mention shop/web
+  heddle logs --control-plane
+  heddle logs --runtime                         \`heddle up\` itself`;
+
+export const addLogsCommand = (program: Command): void => {
+  program
+    .command("logs")
+    .description("show the log of a pod, a node or the control plane")
+    .argument("[pod]", "namespace and name of the pod, as in shop/web-0")
+    .option("--name <name>", "which mesh, if several are up")
+    .option("--node <node>", "the proxy of this node")
+    .option("--control-plane", "the control plane")
+    .option("--runtime", "the runtime that holds nodes and pods")
+    .option("-f, --follow", "go on with what is written from now on")
+    .option("--tail <lines>", "begin with this many lines", parseLines)
+    .option("--access [text]", "of a node: only the access log, or only its lines with this text")
+    .addOption(outputOption())
+    .addHelpText("after", EXAMPLES)
+    .action(logs);
+};
+
+const logs = async (pod: string | undefined, options: LogsOptions): Promise<void> => {
+  const query = new URLSearchParams(logQuery(pod, options));
+  if (options.follow) query.set("follow", "1");
+  if (options.tail !== undefined) query.set("tail", String(options.tail));
+  const mesh = await chooseMesh(options.name);
+  const stream = await mesh.client.stream(`/logs?${query.toString()}`);
+  if (!stream.ok) throw new CliFailure(`mesh ${mesh.name} does not show this log: ${stream.error}`);
+  for await (const line of createInterface(Readable.from(stream.value))) printLine(line, options);
+  await mesh.client.close();
+};
+
+/** Which log is meant. @throws CliFailure unless exactly one is */
+const logQuery = (pod: string | undefined, options: LogsOptions): Record<string, string> => {
+  const wanted: Record<string, string>[] = [];
+  if (pod !== undefined) {
+    const { namespace, name } = parsePodName(pod);
+    wanted.push({ pod: `${namespace}/${name}` });
+  }
+  if (options.node !== undefined) wanted.push({ node: options.node });
+  if (options.controlPlane) wanted.push({ part: "control-plane" });
+  if (options.runtime) wanted.push({ part: "runtime" });
+  const [only, ...others] = wanted;
+  if (only !== undefined && others.length === 0) return only;
+  throw new CliFailure("say whose log: a pod as NS/POD, --node, --control-plane or --runtime", {
+    exitCode: EXIT.usage,
+    hint: "heddle logs --help",
+  });
+};
+
+const printLine = (line: string, { access, output }: LogsOptions): void => {
+  if (access === undefined) {
+    if (output === "json") printJson({ line });
+    else printText(line);
+    return;
+  }
+  const entry = parseAccessLog(line);
+  if (entry === undefined || (typeof access === "string" && !line.includes(access))) return;
+  if (output === "json") printJson(entry);
+  else printText(accessLogText(entry));
+};
+
+const parseLines = (text: string): number => {
+  if (!/^\d{1,6}$/.test(text)) throw new InvalidArgumentError("a number of lines is needed");
+  return Number(text);
+};

@@ -1,0 +1,164 @@
+import type { AgentStatus, CertificateStatus } from "#mesh/admin/agent-status.ts";
+import type { ObjectStatus } from "#mesh/admin/control-plane-status.ts";
+import type { ContainerReport } from "#local/containers/pod-containers.ts";
+import type { ProcessStatus } from "#local/processes/managed-process.ts";
+import type { ControlPlaneReport, NodeReport, PodReport, RuntimeStatus } from "#local/status.ts";
+import { until } from "./output/relative-time.ts";
+
+/** Something about a mesh that somebody should know. */
+export interface Finding {
+  /** A notice is no fault; everything else keeps the mesh from being what it should be. */
+  readonly severity: "problem" | "notice";
+  /** Whom it is about. */
+  readonly about: string;
+  readonly text: string;
+  /** What to try. */
+  readonly hint?: string;
+  /** Waiting does not help: somebody has to change something. */
+  readonly lasting?: true;
+}
+
+/** A container that ended this often will not run without somebody's help. */
+const MANY_RESTARTS = 3;
+
+/** What is wrong with a mesh, in words; nothing if all is well. */
+export const diagnose = (status: RuntimeStatus, nowMs: number): readonly Finding[] => [
+  ...status.problems.map((text) => problem("this machine", text)),
+  ...aboutControlPlane(status.controlPlane),
+  ...status.controlPlane.objects.flatMap(aboutObject),
+  ...status.nodes.flatMap((node) => aboutNode(node, nowMs)),
+  ...status.pods.flatMap((pod) => aboutPod(pod, agentPodOf(pod, status))),
+  ...aboutIsolation(status),
+];
+
+const aboutControlPlane = ({ process, problem: silence, inventory }: ControlPlaneReport): readonly Finding[] => {
+  const hint = "heddle logs --control-plane";
+  const stopped = notRunning(process);
+  if (stopped !== undefined) return [problem("control plane", stopped, hint)];
+  if (silence !== undefined) return [problem("control plane", `does not answer: ${silence}`, hint)];
+  return inventory ? [] : [problem("control plane", "has not read the objects yet", hint)];
+};
+
+const aboutObject = (object: ObjectStatus): readonly Finding[] => {
+  const name = object.namespace === "" ? object.name : `${object.namespace}/${object.name}`;
+  const about = `${object.kind} ${name} (${object.source})`;
+  const notices = object.warnings.map((text) => notice(about, text));
+  if (object.accepted) return notices;
+  const consequence = object.serving ? "is refused, and its last good version stays in force" : "is refused";
+  const reasons = object.problems.map(({ path, message }) => (path === "" ? message : `${path}: ${message}`));
+  return [lasting(problem(about, `${consequence}: ${reasons.join("; ")}`)), ...notices];
+};
+
+const aboutNode = (node: NodeReport, nowMs: number): readonly Finding[] => {
+  const hint = `heddle logs --node ${node.name}`;
+  const stopped = notRunning(node.supervisor);
+  if (stopped !== undefined) return [problem(node.name, `its supervisor ${stopped}`, hint)];
+  if (!node.enrolment) return [problem(node.name, "its supervisor takes no pods yet", hint)];
+  if (node.agent === undefined) return [problem(node.name, `its agent does not answer: ${node.agentProblem}`, hint)];
+  return [
+    ...node.agent.notReady.map((reason) => problem(node.name, reason, hint)),
+    ...aboutLink(node, node.agent, hint),
+    ...node.agent.certificates.flatMap((certificate) => aboutCertificate(node.name, certificate, nowMs, hint)),
+  ];
+};
+
+/** Whether the node has, and enforces, what the control plane wants it to have. */
+const aboutLink = ({ name, link }: NodeReport, agent: AgentStatus, hint: string): readonly Finding[] => {
+  const { connected, lastError } = agent.controlPlane;
+  if (!connected) {
+    const reason = lastError === undefined ? "" : `: ${lastError}`;
+    return [problem(name, `is not connected to the control plane${reason}; it goes on with what it has`, hint)];
+  }
+  const refused = (link?.types ?? []).flatMap(({ type, nack }) =>
+    nack === undefined ? [] : [problem(name, `refuses configuration of type ${type}: ${nack}`, hint)],
+  );
+  if (refused.length > 0) return refused;
+  if (link !== undefined && link.held !== link.wanted) {
+    const held = link.held === "" ? "no configuration yet" : `configuration ${link.held}`;
+    return [problem(name, `has ${held}, and ${link.wanted} is wanted`, hint)];
+  }
+  const { generation, enforced } = agent.config;
+  return enforced === generation
+    ? []
+    : [problem(name, `enforces generation ${enforced} of its configuration, and has received ${generation}`, hint)];
+};
+
+const aboutCertificate = (
+  node: string,
+  { identity, worker, state, notAfter, lastError }: CertificateStatus,
+  nowMs: number,
+  hint: string,
+): readonly Finding[] => {
+  const about = `${node} worker ${worker}`;
+  if (notAfter !== undefined && until(notAfter, nowMs) === "expired") {
+    return [problem(about, `the certificate of ${identity} has expired${because(lastError)}`, hint)];
+  }
+  if (state === "failing")
+    return [problem(about, `gets no new certificate for ${identity}${because(lastError)}`, hint)];
+  return state === "pending" ? [problem(about, `waits for its first certificate for ${identity}`, hint)] : [];
+};
+
+const aboutPod = (pod: PodReport, inAgent: AgentStatus["pods"][number] | undefined): readonly Finding[] => {
+  const about = `${pod.namespace}/${pod.name}`;
+  const hint = `heddle logs ${about}`;
+  const findings = [
+    ...pod.objections.map((text) => lasting(problem(about, text))),
+    ...(pod.problem === undefined ? [] : [problem(about, pod.problem)]),
+    ...pod.containers.flatMap((container) => aboutContainer(about, container, hint)),
+  ];
+  if (inAgent?.capture === "lost") {
+    findings.push(problem(about, `its capture rules are gone${because(inAgent.captureProblem)}`));
+  } else if (inAgent?.capture === "starting") {
+    findings.push(problem(about, `the proxy does not serve it yet${because(inAgent.captureProblem)}`));
+  }
+  if (findings.length === 0 && !pod.ready && pod.phase !== "Succeeded") findings.push(problem(about, waitingFor(pod)));
+  if (inAgent !== undefined && inAgent.riskyCapabilities.length > 0) {
+    findings.push(notice(about, `can leave the mesh, because it has ${inAgent.riskyCapabilities.join(", ")}`));
+  }
+  return findings;
+};
+
+const waitingFor = ({ step, phase }: PodReport): string => {
+  if (step === "set-up") return "gets its network";
+  if (step === "enrol") return "waits for the node's proxy to take it";
+  if (step === "tear-down") return "is being stopped";
+  return `is not ready: ${phase}`;
+};
+
+const aboutContainer = (about: string, container: ContainerReport, hint: string): readonly Finding[] => {
+  const { name, state, init, restarts } = container;
+  const what = `${init ? "init container" : "container"} ${name}`;
+  if (state.kind === "waiting" && state.reason !== "not started yet") {
+    const found = problem(about, `${what}: ${state.reason}`, hint);
+    return [restarts >= MANY_RESTARTS ? lasting(found) : found];
+  }
+  return state.kind === "finished" && state.exit.code !== 0
+    ? [lasting(problem(about, `${what} has ended: ${state.exit.reason}`, hint))]
+    : [];
+};
+
+const aboutIsolation = ({ isolation }: RuntimeStatus): readonly Finding[] =>
+  isolation.kind === "full"
+    ? []
+    : [notice("isolation", `reduced: all processes of a node share one user id (${isolation.reason})`)];
+
+/** Why a process that is kept running does not run. */
+const notRunning = (status: ProcessStatus): string | undefined => {
+  if (status.kind === "running") return undefined;
+  if (status.kind === "stopped") return "is not started yet";
+  return `ended (${status.lastExit}) and is started again; that was start ${status.restarts}`;
+};
+
+const agentPodOf = (pod: PodReport, { nodes }: RuntimeStatus): AgentStatus["pods"][number] | undefined =>
+  nodes.find(({ name }) => name === pod.node)?.agent?.pods.find(({ uid }) => uid === pod.uid);
+
+const because = (reason: string | undefined): string => (reason === undefined ? "" : `: ${reason}`);
+
+const problem = (about: string, text: string, hint?: string): Finding => finding("problem", about, text, hint);
+
+const notice = (about: string, text: string): Finding => finding("notice", about, text, undefined);
+
+const lasting = (found: Finding): Finding => ({ ...found, lasting: true });
+
+const finding = (severity: Finding["severity"], about: string, text: string, hint: string | undefined): Finding =>
+  hint === undefined ? { severity, about, text } : { severity, about, text, hint };

@@ -1,0 +1,65 @@
+import type { Writable } from "node:stream";
+import type { AuthorityStatus, ControlPlaneDump } from "#mesh/admin/control-plane-status.ts";
+import type { Inventory } from "#mesh/admin/inventory.ts";
+import type { NodeStatus } from "#mesh/admin/control-plane-status.ts";
+import type { Clock } from "#mesh/clock.ts";
+import type { ProcessPlan } from "../nodes/node-processes.ts";
+import { ManagedProcess } from "../processes/managed-process.ts";
+import { RUN } from "../run-layout.ts";
+import { UnixClient } from "../socket/unix-client.ts";
+import type { ControlPlaneReport } from "../status.ts";
+import { InventoryFeed } from "./inventory-feed.ts";
+
+export interface ControlPlaneSettings {
+  readonly process: ProcessPlan;
+  readonly log: Writable;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly onInventory: (inventory: Inventory) => void;
+}
+
+const STATUS_TIMEOUT_MS = 1_000;
+const STOP_GRACE_MS = 2_000;
+
+/** The control plane of a local mesh: its process, and what it says. */
+export class ControlPlane {
+  readonly admin = new UnixClient(RUN.controlPlaneSocket);
+  readonly process: ManagedProcess;
+  readonly #feed: InventoryFeed;
+
+  constructor({ process, log, clock, random, onInventory }: ControlPlaneSettings) {
+    this.process = new ManagedProcess({ ...process, log, clock, random });
+    this.#feed = new InventoryFeed({ controlPlane: this.admin, clock, random, onInventory });
+  }
+
+  start(): void {
+    this.process.start();
+    void this.#feed.run();
+  }
+
+  /** Hears no more of what is declared, so that what is being ended does not start again. */
+  stopListening(): void {
+    this.#feed.close();
+  }
+
+  async stop(): Promise<void> {
+    this.stopListening();
+    await this.process.stop(STOP_GRACE_MS);
+  }
+
+  async report(): Promise<{ readonly report: ControlPlaneReport; readonly links: readonly NodeStatus[] }> {
+    const [dump, authority] = await Promise.all([
+      this.admin.json<ControlPlaneDump>("/config_dump", { timeoutMs: STATUS_TIMEOUT_MS }),
+      this.admin.json<AuthorityStatus>("/certificates", { timeoutMs: STATUS_TIMEOUT_MS }),
+    ]);
+    const objects = dump.ok ? dump.value.objects : [];
+    const report: ControlPlaneReport = {
+      process: this.process.status,
+      problem: dump.ok ? this.#feed.problem : dump.error,
+      inventory: this.#feed.hasInventory,
+      objects: objects.filter(({ accepted, warnings }) => !accepted || warnings.length > 0),
+      authority: authority.ok ? authority.value : undefined,
+    };
+    return { report, links: dump.ok ? dump.value.nodes : [] };
+  }
+}

@@ -1,0 +1,102 @@
+import { chownSync, mkdirSync } from "node:fs";
+import type { Writable } from "node:stream";
+import type { AgentStatus } from "#mesh/admin/agent-status.ts";
+import type { NodeStatus } from "#mesh/admin/control-plane-status.ts";
+import type { Clock } from "#mesh/clock.ts";
+import { nodeAddresses, nodeName, usable } from "../addresses/address-plan.ts";
+import { EnrolmentLink } from "../enrolment/enrolment-link.ts";
+import { ManagedProcess } from "../processes/managed-process.ts";
+import { nodeLayout } from "../run-layout.ts";
+import { UnixClient } from "../socket/unix-client.ts";
+import type { NodeReport } from "../status.ts";
+import { JoinToken } from "./join-token.ts";
+import type { ProcessPlan } from "./node-processes.ts";
+
+export interface LocalNodeSettings {
+  readonly node: number;
+  readonly hasIpv6: boolean;
+  readonly supervisor: ProcessPlan;
+  /** The user id of the node's agent. */
+  readonly agentUid: number;
+  readonly log: Writable;
+  readonly controlPlane: UnixClient;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly onCaptureLost: (uid: string, reason: string) => void;
+}
+
+/** A status page is asked for by people; a node that is busy starting must not make them wait. */
+const STATUS_TIMEOUT_MS = 1_000;
+/** How long a node waits for the control plane before it starts without it. */
+const CONTROL_PLANE_START_MS = 5_000;
+/** What a supervisor gets to end its workers in order. */
+const STOP_GRACE_MS = 2_000;
+
+/** One node of a local mesh: its supervisor, the connection to it, and its proof of who it is. */
+export class LocalNode {
+  readonly name: string;
+  readonly link: EnrolmentLink;
+  readonly supervisor: ManagedProcess;
+  readonly agent: UnixClient;
+  readonly #settings: LocalNodeSettings;
+  readonly #joinToken: JoinToken;
+  #isStopped = false;
+
+  constructor(settings: LocalNodeSettings) {
+    const { node, supervisor, agentUid, log, controlPlane, clock, random, onCaptureLost } = settings;
+    const layout = nodeLayout(node);
+    this.#settings = settings;
+    this.name = nodeName(node);
+    this.supervisor = new ManagedProcess({ ...supervisor, log, clock, random });
+    this.link = new EnrolmentLink({ path: layout.enrolSocket, clock, random, onLost: onCaptureLost });
+    this.agent = new UnixClient(layout.agentSocket);
+    this.#joinToken = new JoinToken({
+      node: this.name,
+      path: layout.joinToken,
+      uid: agentUid,
+      controlPlane,
+      clock,
+      random,
+    });
+  }
+
+  start(): void {
+    const { folder, agentFolder } = nodeLayout(this.#settings.node);
+    mkdirSync(folder, { recursive: true, mode: 0o755 });
+    mkdirSync(agentFolder, { mode: 0o700 });
+    chownSync(agentFolder, this.#settings.agentUid, this.#settings.agentUid);
+    this.link.open();
+    void this.#joinToken.keep();
+    void this.#startSupervisor();
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#joinToken.close();
+    this.link.close();
+    await this.supervisor.stop(STOP_GRACE_MS);
+  }
+
+  async report(links: readonly NodeStatus[]): Promise<NodeReport> {
+    const status = await this.agent.json<AgentStatus>("/status", { timeoutMs: STATUS_TIMEOUT_MS });
+    return {
+      name: this.name,
+      addresses: usable(nodeAddresses(this.#settings.node), this.#settings.hasIpv6),
+      supervisor: this.supervisor.status,
+      enrolment: this.link.connected,
+      agent: status.ok ? status.value : undefined,
+      agentProblem: status.ok ? undefined : status.error,
+      link: links.find(({ node }) => node === this.name),
+    };
+  }
+
+  /** An agent that finds the control plane at once need not try again, later and later. */
+  async #startSupervisor(): Promise<void> {
+    const { clock } = this.#settings;
+    const waitedLongEnough = new Promise<void>((resolve) => {
+      clock.after(CONTROL_PLANE_START_MS, resolve);
+    });
+    await Promise.race([this.#joinToken.present, waitedLongEnough]);
+    if (!this.#isStopped) this.supervisor.start();
+  }
+}

@@ -1,0 +1,46 @@
+import { readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { temporaryFolder } from "../testing/temporary-folder.ts";
+import { BoundedLog, tailOfLog } from "./bounded-log.ts";
+
+const write = (log: BoundedLog, text: string): Promise<void> =>
+  new Promise((resolve) => {
+    log.write(text, () => resolve());
+  });
+
+test("a log goes on where an earlier one ended", async () => {
+  const path = join(temporaryFolder(), "a.log");
+  await write(new BoundedLog(path), "one\n");
+  await write(new BoundedLog(path), "two\n");
+  expect(readFileSync(path, "utf8")).toBe("one\ntwo\n");
+});
+
+test("a log and the one before it together hold at most twice the bound", async () => {
+  const path = join(temporaryFolder(), "a.log");
+  const log = new BoundedLog(path, 100);
+  for (let count = 0; count < 50; count++) await write(log, `line ${count} of a talkative pod\n`);
+  expect(statSync(path).size).toBeLessThanOrEqual(100);
+  expect(statSync(`${path}.1`).size).toBeLessThanOrEqual(100);
+  expect(tailOfLog(path, 1)).toBe("line 49 of a talkative pod\n");
+});
+
+test("the end of a log reaches back into the file before it", async () => {
+  const path = join(temporaryFolder(), "a.log");
+  const log = new BoundedLog(path, 20);
+  for (const line of ["one\n", "two\n", "three\n", "four\n", "five\n"]) await write(log, line);
+  expect(tailOfLog(path, 3)).toBe("three\nfour\nfive\n");
+  expect(tailOfLog(path, 0)).toBe("");
+  expect(tailOfLog(join(temporaryFolder(), "none.log"), 10)).toBe("");
+});
+
+test("whoever follows a log sees what is added, until it has enough", async () => {
+  const log = new BoundedLog(join(temporaryFolder(), "a.log"));
+  const seen: string[] = [];
+  await write(log, "before\n");
+  const unfollow = log.follow((chunk) => seen.push(chunk.toString()));
+  await write(log, "during\n");
+  unfollow();
+  await write(log, "after\n");
+  expect(seen).toEqual(["during\n"]);
+});

@@ -1,0 +1,70 @@
+import { closeSync, openSync, readFileSync, renameSync, statSync, write } from "node:fs";
+import { Writable } from "node:stream";
+
+/** What one log may hold: this, and as much again in the file it replaced. Weeks of a quiet pod, seconds of a mad one. */
+export const MAX_LOG_BYTES = 8 * 1024 * 1024;
+
+/**
+ * A log file of bounded size. When it is full it becomes `<path>.1`, and a new one begins. Several processes may be piped
+ * into it; what a full disk does not take is dropped, because a log must not stop what it tells about.
+ */
+export class BoundedLog extends Writable {
+  readonly path: string;
+  readonly #maxBytes: number;
+  readonly #readers = new Set<(chunk: Buffer) => void>();
+  #fd: number;
+  #size: number;
+
+  constructor(path: string, maxBytes = MAX_LOG_BYTES) {
+    super();
+    this.path = path;
+    this.#maxBytes = maxBytes;
+    this.#fd = openSync(path, "a", 0o600);
+    this.#size = statSync(path).size;
+  }
+
+  /** Calls `reader` with everything that is appended from now on. @returns a function that ends it. */
+  follow(reader: (chunk: Buffer) => void): () => void {
+    this.#readers.add(reader);
+    return () => this.#readers.delete(reader);
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    if (this.#size > 0 && this.#size + chunk.length > this.#maxBytes) this.#turnOver();
+    this.#size += chunk.length;
+    write(this.#fd, chunk, () => {
+      for (const reader of this.#readers) reader(chunk);
+      done();
+    });
+  }
+
+  override _final(done: () => void): void {
+    closeSync(this.#fd);
+    done();
+  }
+
+  #turnOver(): void {
+    closeSync(this.#fd);
+    renameSync(this.path, `${this.path}.1`);
+    this.#fd = openSync(this.path, "a", 0o600);
+    this.#size = 0;
+  }
+}
+
+/** The last `lines` lines of a log, reaching back into the file that was full before. Empty where there is no log. */
+export const tailOfLog = (path: string, lines: number): string => {
+  const current = readIfThere(path);
+  const all = countLines(current) < lines ? readIfThere(`${path}.1`) + current : current;
+  const split = all.split(/(?<=\n)/);
+  return lines === 0 ? "" : split.slice(-lines).join("");
+};
+
+const readIfThere = (path: string): string => {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+};
+
+const countLines = (text: string): number => text.split("\n").length - 1;

@@ -1,0 +1,38 @@
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { BoundedLog } from "./bounded-log.ts";
+
+/** The log of what the runtime itself says. Whoever starts it opens it, before there is a runtime. */
+export const RUNTIME_LOG = "runtime";
+
+/** The logs of a mesh, by name: pods, nodes, the control plane. Those of an earlier run are kept until it begins. */
+export class LogFolder {
+  readonly #path: string;
+  readonly #open = new Map<string, BoundedLog>();
+
+  constructor(path: string) {
+    this.#path = path;
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    for (const file of readdirSync(path)) if (!file.startsWith(`${RUNTIME_LOG}.`)) rmSync(join(path, file));
+  }
+
+  pathOf(name: string): string {
+    return join(this.#path, `${name}.log`);
+  }
+
+  open(name: string): BoundedLog {
+    const log = this.#open.get(name) ?? new BoundedLog(this.pathOf(name));
+    this.#open.set(name, log);
+    return log;
+  }
+
+  /** The log if something writes to it. */
+  find(name: string): BoundedLog | undefined {
+    return this.#open.get(name);
+  }
+
+  close(name: string): void {
+    this.#open.get(name)?.end();
+    this.#open.delete(name);
+  }
+}

@@ -1,0 +1,92 @@
+import { once } from "node:events";
+import { PassThrough } from "node:stream";
+import { expect, onTestFinished, test } from "vitest";
+import { ManualClock } from "../testing/manual-clock.ts";
+import { ManagedProcess } from "./managed-process.ts";
+import type { Command } from "./run-command.ts";
+
+const managed = (...command: Command) => {
+  const clock = new ManualClock();
+  const log = new PassThrough();
+  const process = new ManagedProcess({
+    command,
+    environment: { PATH: "/usr/bin:/bin" },
+    log,
+    clock,
+    random: () => 0.5,
+  });
+  onTestFinished(() => process.stop(0));
+  return { clock, log, process };
+};
+
+const restarting = async (process: ManagedProcess): Promise<void> => {
+  await expect.poll(() => process.status.kind).toBe("waiting");
+};
+
+test("a process that is killed is started again at once, and counted", async () => {
+  const { clock, process: managedProcess } = managed("sleep", "100");
+  managedProcess.start();
+  const { pid } = managedProcess;
+  process.kill(pid ?? 0, "SIGKILL");
+  await restarting(managedProcess);
+  expect(managedProcess.status).toEqual({ kind: "waiting", restarts: 1, lastExit: "SIGKILL" });
+  expect(clock.delaysMs).toEqual([50]);
+  await clock.advance(50);
+  expect(managedProcess.status).toMatchObject({ kind: "running", restarts: 1 });
+  expect(managedProcess.pid).not.toBe(pid);
+});
+
+test("a process that keeps ending is started again later and later", async () => {
+  const { clock, process } = managed("false");
+  process.start();
+  const delays: number[] = [];
+  for (let count = 0; count < 9; count++) {
+    await restarting(process);
+    delays.push(...clock.delaysMs);
+    await clock.advance(clock.delaysMs[0] ?? 0);
+  }
+  expect(delays).toEqual([50, 100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000]);
+});
+
+test("a process that lived long is started again at once", async () => {
+  const { clock, process: managedProcess } = managed("sleep", "100");
+  managedProcess.start();
+  for (const lifeMs of [0, 20_000]) {
+    await clock.advance(lifeMs);
+    process.kill(managedProcess.pid ?? 0, "SIGKILL");
+    await restarting(managedProcess);
+    expect(clock.delaysMs).toEqual([50]);
+    await clock.advance(50);
+  }
+});
+
+test("a process that was stopped stays away", async () => {
+  const { clock, process } = managed("sleep", "100");
+  process.start();
+  await process.stop(1_000);
+  expect([process.status, clock.delaysMs]).toEqual([{ kind: "stopped" }, []]);
+});
+
+test("a process that does not want to end is ended after the grace period", async () => {
+  const { clock, log, process } = managed("sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.01; done");
+  process.start();
+  await once(log, "data");
+  const stopped = process.stop(1_000);
+  await clock.advance(1_000);
+  await stopped;
+});
+
+test("both its outputs go to the log", async () => {
+  const { log, process } = managed("sh", "-c", "echo out; echo err >&2; exec sleep 100");
+  process.start();
+  let text = "";
+  log.on("data", (chunk: Buffer) => (text += chunk.toString()));
+  await expect.poll(() => text.split("\n").sort()).toEqual(["", "err", "out"]);
+});
+
+test("a program that does not exist is waited for like one that ends", async () => {
+  const { process } = managed("no-such-program");
+  process.start();
+  await restarting(process);
+  expect(process.status).toMatchObject({ lastExit: "spawn no-such-program ENOENT" });
+});

@@ -1,0 +1,70 @@
+import { readFileSync } from "node:fs";
+import { findProgram } from "../processes/search-path.ts";
+import type { PackageName } from "./required-programs.ts";
+
+/** How packages are installed on a distribution. */
+export interface PackageManager {
+  readonly program: string;
+  readonly install: readonly string[];
+  /** What the packages are called that have another name than in Debian. */
+  readonly names: Readonly<Partial<Record<PackageName, string>>>;
+}
+
+export const APT: PackageManager = { program: "apt-get", install: ["apt-get", "install", "-y"], names: {} };
+
+const PACKAGE_MANAGERS: readonly PackageManager[] = [
+  APT,
+  {
+    program: "dnf",
+    install: ["dnf", "install", "-y"],
+    names: { iproute2: "iproute", uidmap: "shadow-utils", mount: "util-linux" },
+  },
+  {
+    program: "zypper",
+    install: ["zypper", "install", "-y"],
+    names: { uidmap: "shadow", mount: "util-linux" },
+  },
+  {
+    program: "pacman",
+    install: ["pacman", "-S", "--noconfirm"],
+    names: { uidmap: "shadow", mount: "util-linux", hostname: "inetutils" },
+  },
+  {
+    program: "apk",
+    install: ["apk", "add"],
+    names: { uidmap: "shadow-uidmap", mount: "util-linux", hostname: "busybox" },
+  },
+];
+
+/** The package manager of this machine. */
+export const packageManager = (path: string): PackageManager | undefined =>
+  PACKAGE_MANAGERS.find(({ program }) => findProgram(program, path) !== undefined);
+
+/** The command that installs packages. */
+export const installCommand = (
+  manager: PackageManager,
+  packages: readonly PackageName[],
+): readonly [string, ...string[]] => {
+  const names = [...new Set(packages.map((name) => manager.names[name] ?? name))];
+  return [...manager.install, ...names] as [string, ...string[]];
+};
+
+/** How somebody gets packages on this machine, in words. */
+export const installAdvice = (
+  manager: PackageManager | undefined,
+  packages: readonly PackageName[],
+  isRoot: boolean,
+): string => {
+  if (manager === undefined)
+    return `install ${packages.join(" ")} (Debian's names) with this machine's package manager`;
+  return `${isRoot ? "" : "sudo "}${installCommand(manager, packages).join(" ")}`;
+};
+
+/** Whether this is Debian or made from it. */
+export const isDebian = (): boolean => {
+  try {
+    return /^ID(?:_LIKE)?=.*\bdebian\b/m.test(readFileSync("/etc/os-release", "utf8"));
+  } catch {
+    return false;
+  }
+};

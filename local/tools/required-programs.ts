@@ -1,0 +1,33 @@
+import { findProgram } from "../processes/search-path.ts";
+
+/** A program that a local mesh needs, and the package that has it. */
+export interface RequiredProgram {
+  readonly name: string;
+  readonly package: PackageName;
+  readonly purpose: string;
+}
+
+/** By Debian's name; {@link PACKAGE_MANAGERS} has the others. */
+export type PackageName = "iproute2" | "nftables" | "util-linux" | "uidmap" | "hostname" | "mount";
+
+export const REQUIRED_PROGRAMS: readonly RequiredProgram[] = [
+  { name: "ip", package: "iproute2", purpose: "makes the networks of nodes and pods" },
+  { name: "nft", package: "nftables", purpose: "captures the traffic of pods" },
+  { name: "unshare", package: "util-linux", purpose: "makes namespaces" },
+  { name: "nsenter", package: "util-linux", purpose: "enters namespaces" },
+  { name: "setpriv", package: "util-linux", purpose: "takes privileges away" },
+  { name: "findmnt", package: "util-linux", purpose: "reads mount options" },
+  { name: "mount", package: "mount", purpose: "hides the mesh's own files from pods" },
+  { name: "hostname", package: "hostname", purpose: "names pods" },
+];
+
+/** What an ordinary user needs to tell the processes of a node apart by user id. */
+export const UIDMAP_PROGRAM: RequiredProgram = {
+  name: "newuidmap",
+  package: "uidmap",
+  purpose: "gives an ordinary user more user ids",
+};
+
+/** The programs that cannot be found. */
+export const missingPrograms = (programs: readonly RequiredProgram[], path: string): readonly RequiredProgram[] =>
+  programs.filter(({ name }) => findProgram(name, path) === undefined);
