@@ -86,7 +86,7 @@ const habits: Readonly<Record<number, (socket: Socket) => void>> = {
 
 for (const [port, habit] of Object.entries(habits)) {
   createServer({ allowHalfOpen: true }, (socket) => {
-    socket.on("error", () => undefined);
+    socket.on("error", (error: NodeJS.ErrnoException) => process.stdout.write(`${port}: ${error.code}\n`));
     habit(socket);
   }).listen(Number(port), process.env.LISTEN ?? "::");
 }

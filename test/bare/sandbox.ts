@@ -1,0 +1,130 @@
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { promisify } from "node:util";
+
+const run = promisify(execFile);
+
+/** Where a command runs: in the sandbox itself, or in a network namespace that was added to it. */
+export interface CommandOptions {
+  readonly netns?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** As this user id, without the capabilities of root. */
+  readonly asUser?: number;
+}
+
+/**
+ * Mount, network and process namespaces of a test's own, as root or as an ordinary user. Everything that was made or started in
+ * it ends with it, also when the test is killed.
+ */
+export class Sandbox {
+  readonly #init: ChildProcess;
+  #pid = 0;
+
+  private constructor(init: ChildProcess) {
+    this.#init = init;
+  }
+
+  static async open(): Promise<Sandbox> {
+    const user = process.getuid?.() === 0 ? [] : ["-Ur", "--map-auto"];
+    const namespaces = [
+      "--mount",
+      "--propagation",
+      "slave",
+      "--net",
+      "--pid",
+      "--fork",
+      "--kill-child",
+      "--mount-proc",
+    ];
+    const script =
+      "mount -t tmpfs tmpfs /run && mkdir /run/netns && ip link set lo up && echo ready && exec sleep infinity";
+    const init = spawn("setpriv", ["--pdeathsig", "KILL", "unshare", ...user, ...namespaces, "sh", "-c", script], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    await once(init.stdout, "data");
+    const sandbox = new Sandbox(init);
+    const { stdout } = await run("ps", ["-o", "pid=", "--ppid", String(init.pid)]);
+    sandbox.#pid = Number(stdout.trim());
+    return sandbox;
+  }
+
+  /** Whether the sandbox has more than one user id. */
+  get isRoot(): boolean {
+    return process.getuid?.() === 0;
+  }
+
+  /** Runs a command to its end. @returns what it wrote on stdout. @throws Error with what it wrote on stderr */
+  async run(command: readonly string[], options: CommandOptions = {}): Promise<string> {
+    const [program = "", ...args] = this.#inside(command, options);
+    const { stdout } = await run(program, args, { env: { ...process.env, ...options.env }, maxBuffer: 64 * 2 ** 20 });
+    return stdout;
+  }
+
+  /** Starts a command. It ends with the sandbox at the latest. */
+  start(command: readonly string[], options: CommandOptions = {}): Started {
+    const [program = "", ...args] = this.#inside(command, options);
+    return new Started(spawn(program, args, { env: { ...process.env, ...options.env }, cwd: "/" }));
+  }
+
+  async close(): Promise<void> {
+    if (this.#init.exitCode !== null || this.#init.signalCode !== null) return;
+    this.#init.kill("SIGKILL");
+    await once(this.#init, "exit");
+  }
+
+  /** The command line that enters the sandbox first. */
+  #inside(command: readonly string[], { netns, asUser }: CommandOptions): readonly string[] {
+    return [
+      "nsenter",
+      `--target=${this.#pid}`,
+      ...(this.isRoot ? [] : ["--user", "--preserve-credentials"]),
+      "--mount",
+      "--net",
+      "--pid",
+      "--",
+      // nsenter stays as the parent: without this the command would outlive it.
+      "setpriv",
+      "--pdeathsig",
+      "KILL",
+      "--",
+      ...(netns === undefined ? [] : ["nsenter", `--net=/run/netns/${netns}`, "--"]),
+      ...(asUser === undefined
+        ? []
+        : ["setpriv", "--reuid", String(asUser), "--clear-groups", "--bounding-set=-all", "--"]),
+      ...command,
+    ];
+  }
+}
+
+/** A command that runs, and what it has written so far. */
+export class Started {
+  readonly #child: ChildProcess;
+  #output = "";
+
+  constructor(child: ChildProcess) {
+    this.#child = child;
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.setEncoding("utf8").on("data", (text: string) => (this.#output += text));
+    }
+  }
+
+  get output(): string {
+    return this.#output;
+  }
+
+  /** The lines that are JSON. */
+  get lines(): readonly Readonly<Record<string, unknown>>[] {
+    return this.#output
+      .split("\n")
+      .filter((line) => line.startsWith("{"))
+      .map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>);
+  }
+
+  get hasEnded(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
+  kill(signal: NodeJS.Signals = "SIGKILL"): void {
+    this.#child.kill(signal);
+  }
+}
