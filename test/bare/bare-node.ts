@@ -1,13 +1,12 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { request } from "node:http";
 import { connect, type Socket } from "node:net";
 import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { json } from "node:stream/consumers";
 import type { AgentStatus } from "#mesh/admin/agent-status.ts";
 import type { EnrolmentAnswer } from "#proxy/supervisor/enrolment.ts";
-import type { IpAddress } from "#mesh/ip-address.ts";
+import { type UnixRequest, UnixClient } from "#local/socket/unix-client.ts";
+import { unwrap } from "#mesh/result.ts";
 import { Sandbox, type Started } from "./sandbox.ts";
 
 const PROGRAM = dirname(dirname(import.meta.dirname));
@@ -58,7 +57,7 @@ export class BareNode {
   static async make(names: readonly (string | Omit<BarePod, "ipv4" | "ipv6">)[]): Promise<BareNode> {
     const pods = names.map((given, index): BarePod => {
       const pod = typeof given === "string" ? { name: given } : given;
-      return { ...pod, ipv4: `10.99.0.${index + 10}`, ipv6: `fd99::${index + 10}` as IpAddress };
+      return { ...pod, ipv4: `10.99.0.${index + 10}`, ipv6: `fd99::${index + 10}` };
     });
     const node = new BareNode(await Sandbox.open(), pods);
     chmodSync(node.directory, 0o755);
@@ -100,8 +99,9 @@ export class BareNode {
       () => this.controlPlane?.output.includes("serves on") === true,
       () => this.controlPlane?.output,
     );
-    const { token } = await post<{ token: string }>(join(this.directory, "admin.sock"), "/join-tokens", {
-      node: "node-1",
+    const { token } = await asked<{ token: string }>(join(this.directory, "admin.sock"), "/join-tokens", {
+      method: "POST",
+      body: { node: "node-1" },
     });
     writeFileSync(join(this.directory, "token"), token);
     chmodSync(join(this.directory, "token"), 0o644);
@@ -188,7 +188,7 @@ export class BareNode {
   }
 
   status(): Promise<AgentStatus> {
-    return get<AgentStatus>(this.agentSocket, "/status");
+    return asked<AgentStatus>(this.agentSocket, "/status");
   }
 
   /** Forgets the enroller's connection, as if it had crashed. */
@@ -284,16 +284,12 @@ const podObjects = ({ name, ipv4, ipv6, labels }: BarePod): readonly object[] =>
   },
 ];
 
-const get = async <Answer>(socketPath: string, path: string): Promise<Answer> => {
-  const asked = request({ socketPath, path });
-  asked.end();
-  const [answer] = (await once(asked, "response")) as [import("node:http").IncomingMessage];
-  return (await json(answer)) as Answer;
-};
-
-const post = async <Answer>(socketPath: string, path: string, body: object): Promise<Answer> => {
-  const asked = request({ socketPath, path, method: "POST", headers: { "content-type": "application/json" } });
-  asked.end(JSON.stringify(body));
-  const [answer] = (await once(asked, "response")) as [import("node:http").IncomingMessage];
-  return (await json(answer)) as Answer;
+/** Asks a process of the node on its admin socket. @throws Error if it does not answer */
+const asked = async <Answer>(socketPath: string, path: string, options: UnixRequest = {}): Promise<Answer> => {
+  const client = new UnixClient(socketPath);
+  try {
+    return unwrap(await client.json<Answer>(path, options));
+  } finally {
+    await client.close();
+  }
 };

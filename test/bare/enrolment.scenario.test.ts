@@ -215,8 +215,8 @@ test("every thread of agent and workers is without privileges, under users of th
     users.add(statusOf(`/proc/${outer}/status`).get("Uid") ?? "");
     const environment = readFileSync(`/proc/${outer}/environ`, "utf8");
     expect(environment).not.toContain("NODE_OPTIONS");
-    const arguments_ = readFileSync(`/proc/${outer}/cmdline`, "utf8").split("\0");
-    expect(arguments_).toContain("--disable-sigusr1");
+    const options = readFileSync(`/proc/${outer}/cmdline`, "utf8").split("\0");
+    expect(options).toContain("--disable-sigusr1");
     expect(readFileSync(`/proc/${outer}/limits`, "utf8")).toMatch(/Max core file size\s+0\s+0/);
   }
   if (node.sandbox.isRoot) expect(users.size).toBe(insidePids.length);
