@@ -15,7 +15,7 @@ import { MergedCounters } from "./metrics.ts";
 import { NodePods } from "./node-pods.ts";
 import { ResourceStore, type ResourceUpdate } from "./resource-store.ts";
 import type { AgentSettings } from "./settings.ts";
-import { WorkerLink } from "./worker-link.ts";
+import { WorkerLink, type WorkerLife } from "./worker-link.ts";
 
 /** How the link to the control plane stands. */
 export interface ControlPlaneState {
@@ -44,12 +44,21 @@ export class Agent {
   readonly #clock: Clock;
   readonly #client: ControlPlaneClient;
   readonly #stream: ControlStream;
+  readonly #endWorker: (life: WorkerLife) => void;
   readonly #workers = new Map<string, WorkerLink>();
   readonly #serving = new Map<string, ReadonlySet<number>>();
   #waiting: { readonly generation: number; readonly resolve: () => void }[] = [];
 
-  constructor(settings: AgentSettings, logger: Logger, clock: Clock, random: () => number) {
+  /** @param endWorker has the supervisor end a worker that cannot be trusted any more, or hangs; another takes its place */
+  constructor(
+    settings: AgentSettings,
+    logger: Logger,
+    clock: Clock,
+    random: () => number,
+    endWorker: (life: WorkerLife) => void,
+  ) {
     this.settings = settings;
+    this.#endWorker = endWorker;
     this.#logger = logger;
     this.#clock = clock;
     this.pods = new NodePods(settings.trustDomain);
@@ -66,7 +75,8 @@ export class Agent {
       formatCertificates(this.store.bundle(settings.trustDomain)?.roots ?? []),
     );
     this.certificates = new CertificateManager({
-      sign: (csr, identity, lifetimeMs) => this.#client.sign(csr, identity, lifetimeMs),
+      sign: (csr, { identity, worker }, lifetimeMs) =>
+        this.#client.sign({ csr, identity, lifetimeMs, holder: `worker-${worker}` }),
       bundle: (trustDomain) => this.store.bundle(trustDomain),
       lifetimeMs: settings.leafLifetimeMs,
       onIssued: (owner, credentials) => this.#onIssued(owner, credentials),
@@ -78,7 +88,7 @@ export class Agent {
       versions: (kind: ResourceUpdate["kind"]) => this.store.versions(kind),
       receive: (update: ResourceUpdate) => this.#receive(update),
       versioned: (version: string) => {
-        this.controlPlane.version = version;
+        if (this.store.isComplete) this.controlPlane.version = version;
       },
       connected: (isConnected: boolean, problem: string | undefined) => this.#onConnected(isConnected, problem),
     };
@@ -93,8 +103,9 @@ export class Agent {
     return [...this.#workers.values()].sort((a, b) => a.life.index - b.life.index);
   }
 
-  /** The lowest generation of all workers: what is enforced on this node. */
+  /** The lowest generation of all workers: what is enforced on this node. Without workers nothing is. */
   get enforcedGeneration(): number {
+    if (this.#workers.size === 0) return 0;
     return Math.min(this.store.generation, ...this.workers.map(({ appliedGeneration }) => appliedGeneration));
   }
 
@@ -146,12 +157,14 @@ export class Agent {
       { index, startId, pid, restarts },
       descriptor,
       (report) => this.#onReport(link, report),
-      (problem) => this.#logger.error({ worker: index, problem }, "a worker is not trusted any more"),
+      (problem) => {
+        this.#logger.error({ worker: index, problem }, "a worker is not trusted any more; it is ended");
+        this.#endWorker(link.life);
+      },
     );
     this.#workers.get(startId)?.close();
     this.#workers.set(startId, link);
-    if (!this.store.isSynced) return;
-    link.send(this.store.snapshotOrders());
+    if (this.store.isSynced) link.send(this.store.snapshotOrders());
     link.send(this.certificates.heldFor(index).map(({ owner, credentials }) => credentialOrder(owner, credentials)));
   }
 
@@ -188,21 +201,18 @@ export class Agent {
     const wasSynced = this.store.isSynced;
     const { orders, refused } = this.store.apply(update);
     const generation = this.store.generation;
-    if (!this.store.isSynced) return { refused, enforced: Promise.resolve() };
     const commit: AgentOrder = { kind: "commit", generation, complete: false };
-    for (const link of this.#workers.values()) {
-      if (wasSynced) link.send([...orders, commit]);
-      else link.send(this.store.snapshotOrders());
+    for (const link of this.store.isSynced ? this.#workers.values() : []) {
+      link.send(wasSynced ? [...orders, commit] : this.store.snapshotOrders());
     }
-    if (update.kind === "trust-bundle" || !wasSynced) this.certificates.bundleArrived();
+    if (update.kind === "trust-bundle") this.certificates.bundleArrived();
     const enforced = new Promise<void>((resolve) => this.#waiting.push({ generation, resolve }));
     this.#settle();
     return { refused, enforced };
   }
 
-  /** Tells who waits for a generation that every worker has it. A node without workers enforces nothing, and waits. */
+  /** Tells who waits for a generation that every worker has it. */
   #settle(): void {
-    if (this.#workers.size === 0) return;
     const enforced = this.enforcedGeneration;
     const reached = this.#waiting.filter(({ generation }) => generation <= enforced);
     this.#waiting = this.#waiting.filter(({ generation }) => generation > enforced);
@@ -215,6 +225,7 @@ export class Agent {
       state.lastError = problem;
       // Nobody acknowledges on a stream that is gone.
       this.#waiting = [];
+      this.store.forgetRefused();
     }
     if (state.isConnected === isConnected) return;
     state.isConnected = isConnected;

@@ -37,12 +37,24 @@ const OPTIONS: ClientOptions = {
 
 export type DiscoveryStream = ClientDuplexStream<DeltaDiscoveryRequest, DeltaDiscoveryResponse>;
 
+/** What the control plane is to sign. */
+export interface SigningRequest {
+  /** PKCS#10, PEM. */
+  readonly csr: string;
+  readonly identity: string;
+  readonly lifetimeMs: number;
+  /** Who on this node will hold it; a new certificate for the same holder and identity replaces the older one. */
+  readonly holder: string;
+}
+
 /** The control plane as the agent calls it. Each call proves this node by its join token. */
 export class ControlPlaneClient {
   readonly #settings: AgentSettings["controlPlane"];
   readonly #cluster: string;
   readonly #extraRoots: () => string;
   #client: { readonly grpc: Client; readonly roots: string } | undefined;
+  /** Connections with earlier roots, which the control stream may still be using. */
+  readonly #older: Client[] = [];
 
   /** @param extraRoots PEM of the roots that the control stream brought, newer than the file perhaps */
   constructor(settings: AgentSettings, extraRoots: () => string) {
@@ -51,8 +63,9 @@ export class ControlPlaneClient {
     this.#extraRoots = extraRoots;
   }
 
-  /** Opens the control stream. @throws Error if a file cannot be read */
+  /** Opens the control stream; there is none at the moment. @throws Error if a file cannot be read */
   async openDiscovery(): Promise<DiscoveryStream> {
+    for (const client of this.#older.splice(0)) client.close();
     const { path, requestSerialize, responseDeserialize } = discoveryService.DeltaAggregatedResources;
     const [client, metadata] = await Promise.all([this.#connect(), this.#metadata()]);
     return client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata);
@@ -60,30 +73,27 @@ export class ControlPlaneClient {
 
   /**
    * Has a certificate signed.
-   * @param csr PKCS#10, PEM
    * @returns PEM: leaf, intermediates, and last the roots
    * @throws Error saying what the control plane answered
    */
-  async sign(csr: string, identity: string, lifetimeMs: number): Promise<readonly string[]> {
+  async sign({ csr, identity, lifetimeMs, holder }: SigningRequest): Promise<readonly string[]> {
     const method = certificateService.CreateCertificate;
     const [client, metadata] = await Promise.all([this.#connect(), this.#metadata()]);
     const request = create(IstioCertificateRequestSchema, {
       csr,
       validityDuration: BigInt(Math.round(lifetimeMs / 1000)),
-      metadata: { ImpersonatedIdentity: identity },
+      metadata: { ImpersonatedIdentity: identity, Holder: holder },
     });
     const answer = await unary(client, method, request, metadata);
     return answer.certChain;
   }
 
-  close(): void {
-    this.#client?.grpc.close();
-    this.#client = undefined;
-  }
-
-  /** One connection for everything, made anew when the roots to verify it with have changed. */
+  /**
+   * One connection for everything, made anew when the roots to verify it with have changed. The control stream stays on the
+   * older one until it ends.
+   */
   async #connect(): Promise<Client> {
-    const roots = `${await readFile(this.#settings.rootsFile, "utf8")}\n${this.#extraRoots()}`;
+    const roots = distinctCertificates(`${await readFile(this.#settings.rootsFile, "utf8")}\n${this.#extraRoots()}`);
     if (this.#client?.roots === roots) return this.#client.grpc;
     const secureContext = createSecureContext({
       ca: roots,
@@ -95,8 +105,7 @@ export class ControlPlaneClient {
       "grpc.ssl_target_name_override": this.#settings.name,
       "grpc.default_authority": this.#settings.name,
     });
-    // Calls under way on the old connection finish there.
-    this.#client?.grpc.close();
+    if (this.#client) this.#older.push(this.#client.grpc);
     this.#client = { grpc, roots };
     return grpc;
   }
@@ -109,6 +118,10 @@ export class ControlPlaneClient {
     return metadata;
   }
 }
+
+/** The certificates of a PEM text, each once and in one order, so that the same roots are the same text. */
+const distinctCertificates = (pem: string): string =>
+  [...new Set(pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g))].sort().join("\n");
 
 const unary = <Request, Response>(
   client: Client,

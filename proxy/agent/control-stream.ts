@@ -27,7 +27,7 @@ export interface ControlStreamHandler {
     readonly refused: readonly string[];
     readonly enforced: Promise<void>;
   };
-  /** What was received without a refusal brings the agent to this version of the control plane's. */
+  /** A response without a refusal; with everything before it, it brings the agent to this version of the control plane's. */
   readonly versioned: (version: string) => void;
   readonly connected: (isConnected: boolean, problem: string | undefined) => void;
 }
@@ -96,7 +96,7 @@ export class ControlStream {
       resources: response.resources.map(({ name, version, resource }) => ({
         name,
         version,
-        bytes: resource?.value ?? new Uint8Array(0),
+        bytes: resource?.typeUrl === typeUrl ? resource.value : undefined,
       })),
       removed: response.removedResources,
     });

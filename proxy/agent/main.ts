@@ -1,5 +1,6 @@
 import pino from "pino";
 import { systemClock } from "#mesh/clock.ts";
+import { encodeAgentRecord } from "../channel/agent-record.ts";
 import { openSupervisorChannel } from "../channel/supervisor-channel.ts";
 import { bindToSupervisor } from "../kernel/hardening.ts";
 import { Agent } from "./agent.ts";
@@ -21,8 +22,10 @@ try {
     maxLength: MAX_WAITING_BYTES,
   });
   const logger = pino({ level: settings.logLevel, base: { process: "agent", node: settings.node } }, destination);
-  const agent = new Agent(settings, logger, systemClock, Math.random);
-  openSupervisorChannel(
+  const agent = new Agent(settings, logger, systemClock, Math.random, ({ index, pid }) =>
+    supervisor.write(encodeAgentRecord({ kind: "end-worker", index, pid })),
+  );
+  const supervisor = openSupervisorChannel(
     (message) => agent.onMessage(message),
     () => process.exit(0),
   );

@@ -1,17 +1,8 @@
 import { RESOURCE_TYPES } from "./resource-store.ts";
 import type { Agent } from "./agent.ts";
 import type { MetricFamily } from "./exposition.ts";
+import { WORKER_METRICS } from "../channel/worker-metrics.ts";
 import { VERSION } from "../version.ts";
-
-/** What the metrics of the workers mean. */
-const HELP: ReadonlyMap<string, string> = new Map([
-  ["istio_tcp_connections_opened_total", "Connections that were opened."],
-  ["istio_tcp_connections_closed_total", "Connections that were opened and have ended."],
-  ["istio_tcp_connections_failed_total", "Connections that were not opened."],
-  ["istio_tcp_sent_bytes_total", "Bytes from server to client."],
-  ["istio_tcp_received_bytes_total", "Bytes from client to server."],
-  ["heddle_connections_refused_total", "Connections that were turned away or could not be served, by reason."],
-]);
 
 /** Everything that :15020 says, in the order of the names. */
 export const nodeMetrics = (agent: Agent): readonly MetricFamily[] =>
@@ -23,7 +14,7 @@ const workerMetrics = (agent: Agent): MetricFamily[] =>
     ([name, series]) => ({
       name,
       type: "counter" as const,
-      help: HELP.get(name) ?? "A counter of the workers.",
+      help: WORKER_METRICS[name],
       samples: series.map(({ labels, total }) => ({ labels, value: total })),
     }),
   );

@@ -2,6 +2,7 @@ import { ADDRESS_TYPE, AUTHORIZATION_TYPE, TRUST_BUNDLE_TYPE } from "#api/type-u
 import { err, ok, type Result } from "#mesh/result.ts";
 import type { TrustBundle } from "#mesh/trust-bundle.ts";
 import type { AgentOrder, ResourceKind } from "../channel/agent-order.ts";
+import { MAX_RESOURCE_BYTES, MAX_RESOURCE_NAME } from "../channel/frame.ts";
 import { decodeAddress } from "../resources/address.ts";
 import { decodeAuthorization } from "../resources/authorization.ts";
 import { decodeTrustBundle } from "../resources/trust-bundle.ts";
@@ -19,10 +20,17 @@ export interface StoredResource {
   readonly bytes: Uint8Array;
 }
 
+/** A resource as it arrived. `bytes` undefined: it is of another type than the response. */
+export interface ReceivedResource {
+  readonly name: string;
+  readonly version: string;
+  readonly bytes: Uint8Array | undefined;
+}
+
 /** One response of the control plane. */
 export interface ResourceUpdate {
   readonly kind: ResourceKind;
-  readonly resources: readonly { readonly name: string; readonly version: string; readonly bytes: Uint8Array }[];
+  readonly resources: readonly ReceivedResource[];
   readonly removed: readonly string[];
 }
 
@@ -37,7 +45,9 @@ export class ResourceStore {
     "trust-bundle": new Map(),
   };
   readonly #synced = new Set<ResourceKind>();
-  #bundles = new Map<string, TrustBundle>();
+  /** Resources that are not, or not in their newest version, among those that are held. */
+  readonly #refused = new Set<string>();
+  readonly #bundles = new Map<string, TrustBundle>();
   #generation = 0;
 
   /** Counts the transactions; the workers say which one they have applied. */
@@ -48,6 +58,16 @@ export class ResourceStore {
   /** Whether every type has been received once: before that nobody may decide by what is here. */
   get isSynced(): boolean {
     return this.#synced.size === RESOURCE_TYPES.size;
+  }
+
+  /** Whether everything that was received is held: nothing of it was refused and has not been replaced since. */
+  get isComplete(): boolean {
+    return this.#refused.size === 0;
+  }
+
+  /** A new stream sends again what is not held. */
+  forgetRefused(): void {
+    this.#refused.clear();
   }
 
   /** Names and versions that are held: what a new stream starts from. A refused version is not among them. */
@@ -80,15 +100,21 @@ export class ResourceStore {
     const held = this.#resources[kind];
     const orders: AgentOrder[] = [];
     const refused: string[] = [];
-    for (const { name, version, bytes } of update.resources) {
-      const decoded = this.#decode(kind, name, bytes);
-      if (!decoded.ok) refused.push(`${name}: ${decoded.error}`);
-      else if (held.get(name)?.version !== version || version === "") {
-        held.set(name, { version, bytes });
-        orders.push({ kind: "resource", resource: kind, name, bytes });
+    for (const resource of update.resources) {
+      const { name, version } = resource;
+      const checked = this.#check(kind, resource);
+      if (!checked.ok) {
+        this.#refused.add(`${kind} ${name}`);
+        refused.push(`${name.slice(0, 256)}: ${checked.error}`);
+        continue;
       }
+      this.#refused.delete(`${kind} ${name}`);
+      if (held.get(name)?.version === version && version !== "") continue;
+      held.set(name, { version, bytes: checked.value });
+      orders.push({ kind: "resource", resource: kind, name, bytes: checked.value });
     }
     for (const name of update.removed) {
+      this.#refused.delete(`${kind} ${name}`);
       if (!held.delete(name)) continue;
       if (kind === "trust-bundle") this.#bundles.delete(name);
       orders.push({ kind: "resource", resource: kind, name, bytes: undefined });
@@ -109,14 +135,20 @@ export class ResourceStore {
     ];
   }
 
-  #decode(kind: ResourceKind, name: string, bytes: Uint8Array): Result<undefined, string> {
-    if (kind === "address") return outcome(decodeAddress(name, bytes));
-    if (kind === "authorization") return outcome(decodeAuthorization(name, bytes));
+  /** @returns the resource's bytes, which the workers will be able to read; or what is wrong with it */
+  #check(kind: ResourceKind, { name, bytes }: ReceivedResource): Result<Uint8Array, string> {
+    if (bytes === undefined) return err("it is of another type than the response");
+    if (name.length > MAX_RESOURCE_NAME) return err(`its name has ${name.length} characters`);
+    if (bytes.length > MAX_RESOURCE_BYTES) return err(`${bytes.length} bytes are more than ${MAX_RESOURCE_BYTES}`);
+    const decoded = this.#decode(kind, name, bytes);
+    return decoded.ok ? ok(bytes) : decoded;
+  }
+
+  #decode(kind: ResourceKind, name: string, bytes: Uint8Array): Result<unknown, string> {
+    if (kind === "address") return decodeAddress(name, bytes);
+    if (kind === "authorization") return decodeAuthorization(name, bytes);
     const bundle = decodeTrustBundle(name, bytes);
     if (bundle.ok) this.#bundles.set(name, bundle.value);
-    return outcome(bundle);
+    return bundle;
   }
 }
-
-const outcome = (decoded: Result<unknown, string>): Result<undefined, string> =>
-  decoded.ok ? ok(undefined) : err(decoded.error);

@@ -18,11 +18,12 @@ export interface WorkerLife {
 export class WorkerLink {
   readonly life: WorkerLife;
   readonly #socket: Socket;
+  readonly #onBroken: (problem: string) => void;
   #applied = 0;
 
   /**
    * @param onReport what the worker says, as far as it has the right form
-   * @param onBroken the worker does not read, or says what no honest worker says: nothing more is sent to it
+   * @param onBroken called once: the worker does not read, or says what no honest worker says; nothing more is sent to it
    */
   constructor(
     life: WorkerLife,
@@ -31,23 +32,20 @@ export class WorkerLink {
     onBroken: (problem: string) => void,
   ) {
     this.life = life;
+    this.#onBroken = onBroken;
     this.#socket = new Socket({ fd: descriptor });
     const reader = new FrameReader(MAX_UP_FRAME_BYTES);
-    const give = (problem: string): void => {
-      this.#socket.destroy();
-      onBroken(problem);
-    };
     this.#socket.on("error", () => undefined);
     this.#socket.on("data", (chunk: Buffer) => {
       try {
         for (const frame of reader.push(chunk)) {
           const report = decodeWorkerReport(frame);
-          if (!report) return give("it sent a malformed report");
+          if (!report) return this.#give("it sent a malformed report");
           if (report.kind === "applied") this.#applied = report.generation;
           onReport(report);
         }
       } catch (error) {
-        give(`it sent a malformed frame: ${String(error)}`);
+        this.#give(`it sent a malformed frame: ${String(error)}`);
       }
     });
   }
@@ -56,19 +54,20 @@ export class WorkerLink {
     return this.#applied;
   }
 
-  get isOpen(): boolean {
-    return !this.#socket.destroyed;
-  }
-
   send(orders: readonly AgentOrder[]): void {
     if (this.#socket.destroyed) return;
     this.#socket.cork();
     for (const order of orders) this.#socket.write(encodeAgentOrder(order));
     this.#socket.uncork();
-    if (this.#socket.writableLength > MAX_UNSENT_BYTES) this.#socket.destroy();
+    if (this.#socket.writableLength > MAX_UNSENT_BYTES) this.#give("it does not read what is sent to it");
   }
 
   close(): void {
     this.#socket.destroy();
+  }
+
+  #give(problem: string): void {
+    this.#socket.destroy();
+    this.#onBroken(problem);
   }
 }

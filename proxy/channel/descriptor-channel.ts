@@ -11,8 +11,9 @@ export interface DescriptorMessage {
 export const MAX_DESCRIPTORS = 64;
 /** A message longer than this is a broken invariant of the sender. */
 export const MAX_PAYLOAD_BYTES = 16_384;
-/** How many messages wait for a receiver that does not read before it counts as hung. */
+/** How many messages, and descriptors in them, wait for a receiver that does not read before it counts as hung. */
 const MAX_QUEUED_MESSAGES = 16_384;
+const MAX_QUEUED_DESCRIPTORS = 8_192;
 /** How soon a full socket is tried again. */
 const RETRY_MS = 5;
 
@@ -59,6 +60,7 @@ export class DescriptorSender {
   readonly #packets: number;
   readonly #bell: Socket;
   readonly #queue: DescriptorMessage[] = [];
+  #queuedDescriptors = 0;
   readonly #onHung: (reason: string) => void;
   #retry: NodeJS.Timeout | undefined;
   #closed = false;
@@ -70,11 +72,22 @@ export class DescriptorSender {
     this.#onHung = onHung;
   }
 
-  /** Sends a message in order. The descriptors are closed here as soon as the kernel has them, whatever happens. */
+  /**
+   * Sends a message in order. The descriptors are closed here as soon as the kernel has them, whatever happens.
+   * @throws Error if the message is larger than one may be
+   */
   send(message: DescriptorMessage): void {
-    if (this.#closed) return closeDescriptors(message.descriptors);
+    const { payload, descriptors } = message;
+    const isTooLarge = payload.length > MAX_PAYLOAD_BYTES || descriptors.length > MAX_DESCRIPTORS;
+    if (this.#closed || isTooLarge) closeDescriptors(descriptors);
+    if (isTooLarge) throw new Error(`${payload.length} bytes and ${descriptors.length} descriptors are no message`);
+    if (this.#closed) return;
     this.#queue.push(message);
+    this.#queuedDescriptors += descriptors.length;
     if (this.#retry === undefined) this.#flush();
+    if (this.#queue.length > MAX_QUEUED_MESSAGES || this.#queuedDescriptors > MAX_QUEUED_DESCRIPTORS) {
+      this.#hang(`${this.#queue.length} messages with ${this.#queuedDescriptors} descriptors wait unread`);
+    }
   }
 
   close(): void {
@@ -89,17 +102,18 @@ export class DescriptorSender {
   #flush(): void {
     this.#retry = undefined;
     let sent = 0;
-    for (; sent < this.#queue.length; sent++) {
-      const message = this.#queue[sent];
-      if (message === undefined) break;
-      const failure = sendPacket(this.#packets, message);
-      if (failure === "EAGAIN") break;
+    let failure: string | undefined;
+    for (const message of this.#queue) {
+      failure = sendPacket(this.#packets, message);
+      if (failure !== undefined) break;
       closeDescriptors(message.descriptors);
-      if (failure !== undefined) return this.#hang(`sendmsg: ${failure}`);
+      this.#queuedDescriptors -= message.descriptors.length;
+      sent++;
     }
+    // What is closed leaves the queue before anything else closes what is in it: a number that was closed may be another's.
     this.#queue.splice(0, sent);
+    if (failure !== undefined && !IS_FULL.has(failure)) return this.#hang(`sendmsg: ${failure}`);
     if (sent > 0) this.#bell.write(BELL);
-    if (this.#queue.length > MAX_QUEUED_MESSAGES) return this.#hang(`${this.#queue.length} messages wait unread`);
     if (this.#queue.length > 0) this.#retry = setTimeout(() => this.#flush(), RETRY_MS);
   }
 
@@ -110,6 +124,8 @@ export class DescriptorSender {
 }
 
 const BELL = Uint8Array.of(1);
+/** Errors of sendmsg(2) that end when the receiver reads; ETOOMANYREFS: of the descriptors of all messages under way. */
+const IS_FULL: ReadonlySet<string> = new Set(["EAGAIN", "ENOBUFS", "ETOOMANYREFS"]);
 
 /** Receives everything that is there. @throws Error if the channel is broken; a cut message is a broken channel. */
 export const receiveDescriptors = (packets: number): readonly DescriptorMessage[] => {
@@ -122,9 +138,6 @@ export const receiveDescriptors = (packets: number): readonly DescriptorMessage[
 };
 
 const sendPacket = (packets: number, { payload, descriptors }: DescriptorMessage): string | undefined => {
-  if (payload.length > MAX_PAYLOAD_BYTES || descriptors.length > MAX_DESCRIPTORS) {
-    throw new Error(`a message of ${payload.length} bytes and ${descriptors.length} descriptors does not fit`);
-  }
   const control = descriptors.length === 0 ? null : controlMessage(descriptors);
   const header = messageHeader(payload, control);
   return sendmsg(packets, header, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? lastError() : undefined;

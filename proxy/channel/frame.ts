@@ -10,8 +10,10 @@ export interface Frame {
   readonly body: Uint8Array;
 }
 
-/** Room for the largest resource that the control plane may send. */
-export const MAX_DOWN_FRAME_BYTES = 16 * 1024 * 1024;
+/** The largest resource that the control plane may send, and with it its name and kind. */
+export const MAX_RESOURCE_BYTES = 16 * 1024 * 1024;
+export const MAX_RESOURCE_NAME = 4096;
+export const MAX_DOWN_FRAME_BYTES = MAX_RESOURCE_BYTES + 64 * 1024;
 /** Counters and flows are sent in parts, so that no worker needs more. */
 export const MAX_UP_FRAME_BYTES = 1024 * 1024;
 
@@ -72,8 +74,8 @@ export class FrameReader {
 }
 
 const decodeFrame = (bytes: Uint8Array): Frame => {
-  const headLength = bytes.length < 4 ? -1 : new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
-  if (headLength < 0 || headLength > bytes.length - 4) throw new Error("a frame is shorter than its head");
+  const headLength = bytes.length < 4 ? Infinity : new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
+  if (headLength > bytes.length - 4) throw new Error("a frame is shorter than its head");
   const head: unknown = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset + 4, headLength).toString());
   return { head, body: bytes.subarray(4 + headLength) };
 };

@@ -1,4 +1,5 @@
-import { encodeFrame, type Frame } from "./frame.ts";
+import { encodeFrame, type Frame, MAX_UP_FRAME_BYTES } from "./frame.ts";
+import { isWorkerMetric, type WorkerMetric } from "./worker-metrics.ts";
 
 /** What a worker tells the agent. */
 export type WorkerReport =
@@ -18,26 +19,85 @@ export type WorkerReport =
 /** One time series of a counter. */
 export interface Series {
   readonly id: number;
-  readonly metric: string;
+  readonly metric: WorkerMetric;
   readonly labels: Labels;
 }
 
 export type Labels = Readonly<Record<string, string>>;
 
+/** The fields of an access log line that a worker fills in; no others, so that it cannot forge those of the agent's. */
+const FLOW_FIELDS = [
+  "event",
+  "direction",
+  "trace_id",
+  "duration_ms",
+  "src.addr",
+  "src.workload",
+  "src.namespace",
+  "src.identity",
+  "dst.addr",
+  "dst.workload",
+  "dst.namespace",
+  "dst.identity",
+  "dst.service",
+  "dst.hbone_addr",
+  "dst.endpoint",
+  "pod.namespace",
+  "pod.name",
+  "connection_security_policy",
+  "plaintext_reason",
+  "policy",
+  "response_flags",
+  "reason",
+  "error",
+  "bytes_sent",
+  "bytes_recv",
+] as const;
+
 /** One line of the access log. */
-export type Flow = Readonly<Record<string, string | number>>;
+export type Flow = Readonly<Partial<Record<(typeof FLOW_FIELDS)[number], string | number>>>;
+
+/** Numbers of series are below this, so that what the agent keeps of a worker is bounded. */
+export const MAX_SERIES_IDS = 16_384;
 
 const MAX_TEXT = 1024;
-const MAX_FIELDS = 64;
-const FIELD_NAME = /^[a-z][a-z0-9_.]{0,63}$/;
-/** Prometheus data model: no dots. */
-const METRIC_NAME = /^[a-z][a-z0-9_]{0,63}$/;
+const MAX_LABELS = 64;
+/** Prometheus data model; names that begin with underscores are Prometheus' own. */
+const LABEL_NAME = /^[a-z][a-z0-9_]{0,63}$/;
+const FIELD_NAMES: ReadonlySet<string> = new Set(FLOW_FIELDS);
 
-export const encodeWorkerReport = (report: WorkerReport): Uint8Array => encodeFrame(report);
+/** @returns the frames to write, in order: a report that is longer than a frame may be goes in parts */
+export const encodeWorkerReport = (report: WorkerReport): readonly Uint8Array[] => {
+  const frame = encodeFrame(report);
+  return frame.length <= MAX_UP_FRAME_BYTES ? [frame] : partsOf(report).flatMap(encodeWorkerReport);
+};
+
+/** What alone is longer than a frame is left out; series go before their totals. */
+const partsOf = (report: WorkerReport): readonly WorkerReport[] => {
+  if (report.kind === "flows") {
+    const { kind, flows, dropped } = report;
+    const half = Math.ceil(flows.length / 2);
+    if (flows.length < 2) return [{ kind, flows: [], dropped: dropped + flows.length }];
+    return [
+      { kind, flows: flows.slice(0, half), dropped },
+      { kind, flows: flows.slice(half), dropped: 0 },
+    ];
+  }
+  if (report.kind !== "counters") throw new Error(`a report ${report.kind} is too long`);
+  const { kind, series, totals } = report;
+  const half = Math.ceil(series.length / 2);
+  const middle = Math.ceil(totals.length / 2);
+  return [
+    ...(series.length > 1 ? [{ kind, series: series.slice(0, half), totals: [] }] : []),
+    ...(series.length > 1 ? [{ kind, series: series.slice(half), totals: [] }] : []),
+    ...(totals.length > 0 ? [{ kind, series: [], totals: totals.slice(0, middle) }] : []),
+    ...(totals.length > 1 ? [{ kind, series: [], totals: totals.slice(middle) }] : []),
+  ];
+};
 
 /**
  * A report as far as it has the right form. Workers parse bytes from pods, so that nothing in a report is believed beyond
- * its type: names are checked, texts cut, numbers must be finite and not negative.
+ * its type: names are checked, texts cut, numbers must be whole and not negative.
  * @returns undefined where the form is wrong: end the worker then
  */
 export const decodeWorkerReport = ({ head }: Frame): WorkerReport | undefined => {
@@ -48,54 +108,49 @@ export const decodeWorkerReport = ({ head }: Frame): WorkerReport | undefined =>
     case "serving":
       return isListOf(report.slots, isCount) ? { kind: "serving", slots: report.slots } : undefined;
     case "flows":
-      return isListOf(report.flows, isFields) && isCount(report.dropped)
+      return isListOf(report.flows, isFlow) && isCount(report.dropped)
         ? { kind: "flows", flows: report.flows.map(cut), dropped: report.dropped }
         : undefined;
     case "counters":
       return isListOf(report.series, isSeries) && isListOf(report.totals, isTotal)
-        ? {
-            kind: "counters",
-            series: report.series.map((series) => ({ ...series, labels: cut(series.labels) as Labels })),
-            totals: report.totals,
-          }
+        ? { kind: "counters", series: report.series.map(cutSeries), totals: report.totals }
         : undefined;
     default:
       return undefined;
   }
 };
 
-const isCount = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value) && value >= 0;
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
 
 const isListOf = <Item>(value: unknown, isItem: (item: unknown) => item is Item): value is readonly Item[] =>
   Array.isArray(value) && value.every((item: unknown) => isItem(item));
 
-const isFields = (value: unknown): value is Flow =>
-  hasFields(value) &&
+const isFlow = (value: unknown): value is Flow =>
+  isObject(value) &&
   Object.entries(value).every(
-    ([name, field]) => FIELD_NAME.test(name) && (typeof field === "string" || isCount(field)),
+    ([name, field]) => FIELD_NAMES.has(name) && (typeof field === "string" || isCount(field)),
   );
 
 const isLabels = (value: unknown): value is Labels =>
-  hasFields(value) &&
-  Object.entries(value).every(([name, label]) => METRIC_NAME.test(name) && typeof label === "string");
+  isObject(value) &&
+  Object.keys(value).length <= MAX_LABELS &&
+  Object.entries(value).every(([name, label]) => LABEL_NAME.test(name) && typeof label === "string");
 
-const hasFields = (value: unknown): value is object =>
-  typeof value === "object" && value !== null && Object.keys(value).length <= MAX_FIELDS;
+const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
 
 const isSeries = (value: unknown): value is Series => {
   const series = value as Partial<Series> | null;
-  return (
-    isCount(series?.id) &&
-    typeof series?.metric === "string" &&
-    METRIC_NAME.test(series.metric) &&
-    isLabels(series.labels)
-  );
+  return isSeriesId(series?.id) && isWorkerMetric(series?.metric) && isLabels(series?.labels);
 };
 
 const isTotal = (value: unknown): value is readonly [number, number] =>
-  Array.isArray(value) && value.length === 2 && isCount(value[0]) && isCount(value[1]);
+  Array.isArray(value) && value.length === 2 && isSeriesId(value[0]) && isCount(value[1]);
 
-const cut = (fields: Flow): Flow =>
+const isSeriesId = (value: unknown): value is number => isCount(value) && value < MAX_SERIES_IDS;
+
+const cutSeries = ({ id, metric, labels }: Series): Series => ({ id, metric, labels: cut(labels) });
+
+const cut = <Fields extends Readonly<Record<string, string | number>>>(fields: Fields): Fields =>
   Object.fromEntries(
     Object.entries(fields).map(([name, field]) => [name, typeof field === "string" ? field.slice(0, MAX_TEXT) : field]),
-  );
+  ) as Fields;

@@ -63,7 +63,7 @@ export const makeOutbound = (kind: OutboundKind): number => {
   const ports = kind === "local" ? LOCAL_PORTS : DIRECT_PORTS;
   try {
     setSocketOption(fd, IP_BIND_ADDRESS_NO_PORT, 1);
-    // Before Linux 6.3 the worker chooses the port instead.
+    // Before Linux 6.3 the worker chooses the port when it dials.
     trySetSocketOption(fd, IP_LOCAL_PORT_RANGE, ports.last * 65_536 + ports.first);
     return fd;
   } catch (error) {

@@ -14,7 +14,7 @@ import {
 } from "#api/gen/istio/workload/workload_pb.js";
 import { type IpAddress, ipAddressFromBytes } from "#mesh/ip-address.ts";
 import { err, ok, type Result } from "#mesh/result.ts";
-import type { AppProtocol, Service, ServiceName, ServicePort } from "#mesh/service.ts";
+import { type AppProtocol, type Service, serviceName, type ServiceName, type ServicePort } from "#mesh/service.ts";
 import { parseSpiffeId, parseTrustDomain } from "#mesh/spiffe-id.ts";
 import type { Workload, WorkloadOwner, WorkloadPort } from "#mesh/workload.ts";
 
@@ -22,6 +22,8 @@ import type { Workload, WorkloadOwner, WorkloadPort } from "#mesh/workload.ts";
 export type Address =
   | { readonly kind: "workload"; readonly workload: Workload }
   | { readonly kind: "service"; readonly service: Service };
+
+const MAX_PORT = 65_535;
 
 const PROTOCOLS: Readonly<Record<ProtoAppProtocol, AppProtocol>> = {
   [ProtoAppProtocol.UNKNOWN]: "unknown",
@@ -45,9 +47,9 @@ export const decodeAddress = (name: string, bytes: Uint8Array): Result<Address, 
   if (!address.ok) return address;
   const { type } = address.value;
   if (type.case === undefined) return err("neither a workload nor a service");
-  if (type.case === "service") return decodeService(type.value);
-  if (type.value.uid !== name) return err(`uid ${JSON.stringify(type.value.uid)} is not the resource's name`);
-  return decodeWorkload(type.value);
+  const ownName = type.case === "service" ? serviceName(type.value) : type.value.uid;
+  if (ownName !== name) return err(`${JSON.stringify(ownName.slice(0, 256))} is not the resource's name`);
+  return type.case === "service" ? decodeService(type.value) : decodeWorkload(type.value);
 };
 
 const decodeProto = (bytes: Uint8Array): Result<ReturnType<typeof fromBinary<typeof AddressSchema>>, string> => {
@@ -66,6 +68,8 @@ const decodeWorkload = (proto: ProtoWorkload): Result<Address, string> => {
   if (!trustDomain.ok) return trustDomain;
   if (proto.tunnelProtocol === TunnelProtocol.LEGACY_ISTIO_MTLS) return err("tunnel protocol LEGACY_ISTIO_MTLS");
   const serviceAccount = proto.serviceAccount || "default";
+  const badPort = Object.values(proto.services).flatMap(({ ports }) => ports.filter(isBadPort))[0];
+  if (badPort) return err(portProblem(badPort));
   const identity = parseSpiffeId(`spiffe://${trustDomain.value}/ns/${proto.namespace}/sa/${serviceAccount}`);
   if (!identity.ok) return identity;
   const workload: Workload = {
@@ -99,6 +103,8 @@ const decodeService = (proto: ProtoService): Result<Address, string> => {
   if (proto.namespace === "" || proto.hostname === "") return err("a service needs a namespace and a hostname");
   const addresses = decodeAddresses(proto.addresses.map(({ address }) => address));
   if (!addresses.ok) return addresses;
+  const badPort = proto.ports.find(isBadPort);
+  if (badPort) return err(portProblem(badPort));
   const service: Service = {
     name: proto.name,
     namespace: proto.namespace,
@@ -120,6 +126,13 @@ const decodeAddresses = (addresses: readonly Uint8Array[]): Result<readonly IpAd
   }
   return ok(decoded);
 };
+
+/** A target port of 0 is none: it is named, and each endpoint has its own. */
+const isBadPort = ({ servicePort, targetPort }: Port): boolean =>
+  servicePort < 1 || servicePort > MAX_PORT || targetPort > MAX_PORT;
+
+const portProblem = ({ servicePort, targetPort }: Port): string =>
+  `port ${servicePort} with target port ${targetPort} is out of range`;
 
 const decodePorts = ({ ports }: PortList): readonly WorkloadPort[] =>
   ports.map(({ servicePort, targetPort, appProtocol }) => ({

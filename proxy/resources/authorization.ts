@@ -1,4 +1,4 @@
-import { fromBinary } from "@bufbuild/protobuf";
+import { fromBinary, type Message } from "@bufbuild/protobuf";
 import {
   Action,
   type Address as ProtoAddress,
@@ -6,11 +6,12 @@ import {
   AuthorizationSchema,
   type Match as ProtoMatch,
   Scope,
+  type ServiceAccountMatch,
   type StringMatch as ProtoStringMatch,
 } from "#api/gen/istio/security/authorization_pb.js";
 import { cidr, type Cidr } from "#mesh/cidr.ts";
 import { ipAddressFromBytes } from "#mesh/ip-address.ts";
-import type { Authorization, Condition, Match } from "#mesh/policies/authorization.ts";
+import type { Authorization, Condition, Match, ServiceAccount } from "#mesh/policies/authorization.ts";
 import type { StringMatch } from "#mesh/policies/string-match.ts";
 import { err, ok, type Result } from "#mesh/result.ts";
 
@@ -24,6 +25,9 @@ const ACTIONS: Readonly<Record<Action, Authorization["action"]>> = {
   [Action.ALLOW]: "allow",
   [Action.DENY]: "deny",
 };
+
+/** Problems that are named: the first ones will do. */
+const MAX_PROBLEMS = 10;
 
 /**
  * Decodes a policy. What this version does not know is refused as a whole: half a policy may allow what the whole denies.
@@ -43,10 +47,15 @@ export const decodeAuthorization = (name: string, bytes: Uint8Array): Result<Aut
   if (proto.extensions.length > 0) return err("policy extensions are not supported");
   if (`${proto.namespace}/${proto.name}` !== name) return err("namespace and name are not the resource's name");
   const problems: string[] = [];
-  const rules = proto.rules.map(({ clauses }) =>
-    clauses.map(({ matches }) => matches.map((match) => decodeMatch(match, problems))),
-  );
-  if (problems.length > 0) return err(problems.join("; "));
+  refuseUnknown(proto, "the policy", problems);
+  const rules = proto.rules.map((rule) => {
+    refuseUnknown(rule, "a rule", problems);
+    return rule.clauses.map((clause) => {
+      refuseUnknown(clause, "a clause", problems);
+      return clause.matches.map((match) => decodeMatch(match, problems));
+    });
+  });
+  if (problems.length > 0) return err(problems.slice(0, MAX_PROBLEMS).join("; "));
   return ok({
     namespace: proto.namespace,
     name: proto.name,
@@ -59,14 +68,12 @@ export const decodeAuthorization = (name: string, bytes: Uint8Array): Result<Aut
 
 const decodeMatch = (proto: ProtoMatch, problems: string[]): Match => {
   if (proto.extensions.length > 0) problems.push("match extensions are not supported");
-  if (proto.$unknown?.length) problems.push("a match has fields that this version does not know");
+  refuseUnknown(proto, "a match", problems);
   const strings = (values: readonly ProtoStringMatch[]): StringMatch[] =>
     values.map((value) => decodeString(value, problems));
   const ranges = (values: readonly ProtoAddress[]): Cidr[] => values.flatMap((value) => decodeRange(value, problems));
-  const accounts = (
-    values: readonly { namespace: string; serviceAccount: string }[],
-  ): { namespace: string; name: string }[] =>
-    values.map(({ namespace, serviceAccount }) => ({ namespace, name: serviceAccount }));
+  const accounts = (values: readonly ServiceAccountMatch[]): ServiceAccount[] =>
+    values.map((value) => decodeAccount(value, problems));
   const fields = {
     namespaces: condition(strings(proto.namespaces), strings(proto.notNamespaces)),
     principals: condition(strings(proto.principals), strings(proto.notPrincipals)),
@@ -76,6 +83,11 @@ const decodeMatch = (proto: ProtoMatch, problems: string[]): Match => {
     destinationPorts: condition(proto.destinationPorts, proto.notDestinationPorts),
   };
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+};
+
+/** Fields of a later version: whatever they say, without them the policy says something else. */
+const refuseUnknown = ({ $unknown }: Message, what: string, problems: string[]): void => {
+  if ($unknown?.length) problems.push(`${what} has fields that this version does not know`);
 };
 
 /** A field without values is not there at all. */
@@ -89,7 +101,14 @@ const decodeString = ({ matchType }: ProtoStringMatch, problems: string[]): Stri
   return { kind: "exact", value: "" };
 };
 
-const decodeRange = ({ address, length }: ProtoAddress, problems: string[]): Cidr[] => {
+const decodeAccount = (proto: ServiceAccountMatch, problems: string[]): ServiceAccount => {
+  refuseUnknown(proto, "a service account", problems);
+  return { namespace: proto.namespace, name: proto.serviceAccount };
+};
+
+const decodeRange = (proto: ProtoAddress, problems: string[]): Cidr[] => {
+  const { address, length } = proto;
+  refuseUnknown(proto, "a range", problems);
   const decoded = ipAddressFromBytes(address);
   const range = decoded.ok ? cidr(decoded.value, length) : decoded;
   if (range.ok) return [range.value];

@@ -17,8 +17,12 @@ export const decodeTrustBundle = (name: string, bytes: Uint8Array): Result<Trust
     if (trustDomain.value !== name) return err("the trust domain is not the resource's name");
     if (proto.roots.length === 0) return err("a trust bundle without roots would refuse everybody");
     if (proto.roots.length > MAX_ROOTS) return err(`${proto.roots.length} roots are more than ${MAX_ROOTS}`);
-    const notAuthority = proto.roots.findIndex((root) => !new X509Certificate(root).ca);
+    const certificates = proto.roots.map((root) => new X509Certificate(root));
+    const notAuthority = certificates.findIndex(({ ca }) => !ca);
     if (notAuthority >= 0) return err(`root ${notAuthority} is not a certificate authority`);
+    // Node.js reads PEM as well, and more than one certificate in a row.
+    const notDer = proto.roots.findIndex((root, index) => certificates[index]?.raw.equals(root) !== true);
+    if (notDer >= 0) return err(`root ${notDer} is not the DER of one certificate`);
     return ok({ trustDomain: trustDomain.value, roots: proto.roots });
   } catch (error) {
     return err(`not a trust bundle: ${String(error)}`);

@@ -1,7 +1,9 @@
 import { ConfinedProcess } from "./confined-process.ts";
 import type { Log } from "./log.ts";
 import type { SupervisorSettings } from "./settings.ts";
+import { AGENT_RECORD_BYTES, type AgentRecord, decodeAgentRecord } from "../channel/agent-record.ts";
 import type { AgentMessage } from "../channel/message.ts";
+import { recordReader } from "../channel/record-reader.ts";
 
 const RESTART_DELAYS_MS = [0, 100, 500];
 const MAX_RESTART_DELAY_MS = 2_000;
@@ -9,21 +11,26 @@ const MAX_RESTART_DELAY_MS = 2_000;
 const SETTLED_MS = 10_000;
 const MAX_HEAP_MB = 512;
 
+export interface AgentEvents {
+  /** Called at every start: the new agent knows nothing, tell it everything. */
+  readonly started: () => void;
+  readonly record: (record: AgentRecord) => void;
+}
+
 /** Starts the agent, and again when it ends. The workers go on serving meanwhile. */
 export class AgentProcess {
   readonly #settings: SupervisorSettings;
   readonly #log: Log;
   readonly #now: () => number;
-  readonly #onStarted: () => void;
+  readonly #events: AgentEvents;
   #process: ConfinedProcess | undefined;
   #stopped = false;
 
-  /** @param onStarted called at every start: the new agent knows nothing, tell it everything */
-  constructor(settings: SupervisorSettings, log: Log, now: () => number, onStarted: () => void) {
+  constructor(settings: SupervisorSettings, log: Log, now: () => number, events: AgentEvents) {
     this.#settings = settings;
     this.#log = log;
     this.#now = now;
-    this.#onStarted = onStarted;
+    this.#events = events;
   }
 
   get isRunning(): boolean {
@@ -32,9 +39,41 @@ export class AgentProcess {
 
   start(failures = 0): void {
     if (this.#stopped) return;
-    const { program, firstUid, cacheDir, agentEnvironment } = this.#settings;
     const startedAt = this.#now();
-    this.#process = new ConfinedProcess(
+    const ended = (reason: string): void => {
+      this.#process = undefined;
+      if (this.#stopped) return;
+      const settled = this.#now() - startedAt > SETTLED_MS;
+      this.#log("error", "agent ended", { reason });
+      const delayMs = settled ? 0 : (RESTART_DELAYS_MS[failures] ?? MAX_RESTART_DELAY_MS);
+      setTimeout(() => this.start(settled ? 1 : failures + 1), delayMs);
+    };
+    try {
+      this.#process = this.#startProcess(ended);
+    } catch (error) {
+      return ended(String(error));
+    }
+    this.#events.started();
+  }
+
+  /** Tells the agent something, if there is one; a new one is told everything anyway. */
+  send(message: AgentMessage, descriptors: readonly number[] = []): void {
+    this.#process?.send(message, descriptors);
+  }
+
+  /** Ends the agent; another takes its place. */
+  kill(): void {
+    this.#process?.kill();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.kill();
+  }
+
+  #startProcess(onExit: (reason: string) => void): ConfinedProcess {
+    const { program, firstUid, cacheDir, agentEnvironment } = this.#settings;
+    const process = new ConfinedProcess(
       {
         title: "agent",
         entry: "proxy/agent/main.ts",
@@ -46,25 +85,16 @@ export class AgentProcess {
         environment: { ...agentEnvironment, HEDDLE_ISOLATION: firstUid === undefined ? "reduced" : "full" },
       },
       this.#log,
-      (reason) => {
-        this.#process = undefined;
-        if (this.#stopped) return;
-        const settled = this.#now() - startedAt > SETTLED_MS;
-        this.#log("error", "agent ended", { reason });
-        const delayMs = settled ? 0 : (RESTART_DELAYS_MS[failures] ?? MAX_RESTART_DELAY_MS);
-        setTimeout(() => this.start(settled ? 1 : failures + 1), delayMs);
-      },
+      onExit,
     );
-    this.#onStarted();
+    process.onBytes(recordReader(AGENT_RECORD_BYTES, (bytes) => this.#onRecord(bytes)));
+    return process;
   }
 
-  /** Tells the agent something, if there is one; a new one is told everything anyway. */
-  send(message: AgentMessage, descriptors: readonly number[] = []): void {
-    this.#process?.send(message, descriptors);
-  }
-
-  stop(): void {
-    this.#stopped = true;
-    this.#process?.kill();
+  #onRecord(bytes: Uint8Array): void {
+    const record = decodeAgentRecord(bytes);
+    if (record) return this.#events.record(record);
+    this.#log("error", "agent sent a malformed record; ending it");
+    this.kill();
   }
 }

@@ -34,7 +34,8 @@ export class Capture {
   async install(): Promise<void> {
     for (const family of FAMILIES) await this.#addReturnRoute(family);
     await runInNamespace(this.#namespace, "nft", ["-f", "-"], captureRules(this.#probeAddresses));
-    this.#rules = await this.#list();
+    // They are in place: where they cannot be listed the next check sees a difference, and installs them once more.
+    this.#rules = await this.#list().catch(() => "");
     this.#generation = rulesetGeneration(this.#namespace);
   }
 
@@ -63,6 +64,11 @@ export class Capture {
         () => undefined,
       );
     }
+    this.restore();
+  }
+
+  /** Puts the namespace's settings back as {@link prepare} found them. */
+  restore(): void {
     inNetworkNamespace(this.#namespace, () => restoreSysctls(this.#sysctls));
   }
 

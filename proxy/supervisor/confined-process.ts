@@ -118,7 +118,8 @@ const compileCache = ({ cacheDir, uid }: ConfinedProgram): Readonly<Record<strin
 const relayStderr = (child: ChildProcess, title: string, log: Log): void => {
   let allowance = MAX_STDERR_BYTES_PER_MINUTE;
   const refill = setInterval(() => (allowance = MAX_STDERR_BYTES_PER_MINUTE), 60_000);
-  child.on("exit", () => clearInterval(refill));
+  // Also comes where it could not be started at all.
+  child.on("close", () => clearInterval(refill));
   child.stderr?.on("data", (chunk: Buffer) => {
     if (allowance <= 0) return;
     allowance -= chunk.length;

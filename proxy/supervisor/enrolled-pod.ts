@@ -56,7 +56,7 @@ export class EnrolledPod {
 
   /**
    * Makes the listening sockets, then the rules that lead to them. Nobody accepts yet: the kernel's queue waits.
-   * @throws Error with what could not be done; call {@link release} then
+   * @throws Error with what could not be done; call {@link abandon} then
    */
   async start(): Promise<void> {
     this.capture.prepare();
@@ -83,6 +83,16 @@ export class EnrolledPod {
       }
       return sockets;
     });
+  }
+
+  /**
+   * After {@link start} failed: gives back what it took. Rules that are in the namespace stay, an earlier supervisor's among
+   * them: without a proxy traffic is refused, never passed in clear.
+   */
+  abandon(): void {
+    this.capture.restore();
+    closeDescriptors(this.#listeners.splice(0));
+    closeNetworkNamespace(this.#namespace);
   }
 
   /** Closes the namespace of a pod that was never started. */

@@ -6,7 +6,7 @@ import {
   type EnrolmentAnswer,
   type EnrolmentRequest,
   formatAnswer,
-  MAX_LINE_BYTES,
+  MAX_LINE_LENGTH,
   parseEnrolment,
 } from "./enrolment.ts";
 import type { Log } from "./log.ts";
@@ -19,7 +19,7 @@ export interface Enroller {
   complete(named: ReadonlySet<string>): Promise<void>;
 }
 
-/** Enrolments under way at once for one enroller; more wait in its socket. */
+/** Requests under way at once for one enroller; more wait here, and then in its socket. */
 const MAX_CONCURRENT = 16;
 
 /**
@@ -47,6 +47,7 @@ const serve = (socket: Socket, proxy: Enroller, log: Log): void => {
     return;
   }
   const named = new Set<string>();
+  const waiting: string[] = [];
   let running = 0;
   const answer = (line: EnrolmentAnswer): void => {
     if (socket.writable) socket.write(formatAnswer(line));
@@ -55,16 +56,32 @@ const serve = (socket: Socket, proxy: Enroller, log: Log): void => {
     const request = parseEnrolment(line);
     if (typeof request === "string") return answer({ kind: "error", reason: request });
     if (request.kind === "enrol") named.add(request.pod.uid);
-    if (++running >= MAX_CONCURRENT) socket.pause();
-    void handle(request, proxy, named).then((result) => {
-      if (result.kind === "refused") log("error", "a pod cannot be enrolled", { ...result });
-      answer(result);
-      if (--running < MAX_CONCURRENT) socket.resume();
-    });
+    if (request.kind === "withdraw") named.delete(request.uid);
+    void work(request);
   };
-  socket.on(
+  const work = async (request: EnrolmentRequest): Promise<void> => {
+    running++;
+    const result = await handle(request, proxy, named);
+    running--;
+    if (result.kind === "refused") log("error", "an enroller's wish is refused", { ...result });
+    answer(result);
+    takeWaiting();
+  };
+  const mayTake = (): boolean => running < MAX_CONCURRENT && waiting.length > 0;
+  const takeWaiting = (): void => {
+    while (mayTake()) onLine(waiting.shift() ?? "");
+    if (waiting.length === 0) socket.resume();
+    else socket.pause();
+  };
+  const onLines = (lines: readonly string[]): void => {
+    waiting.push(...lines);
+    takeWaiting();
+  };
+  // Whoever comes back says everything anew; what it said before must not be done after that.
+  socket.once("close", () => waiting.splice(0));
+  socket.setEncoding("utf8").on(
     "data",
-    lineReader(onLine, () => socket.destroy()),
+    lineReader(onLines, () => socket.destroy()),
   );
 };
 
@@ -93,12 +110,12 @@ const ANSWERS = { enrol: "enrolled", drain: "draining", withdraw: "withdrawn" } 
 /** The file system keeps others out already; the kernel's word is what counts. */
 const isOwnUser = (socket: Socket): boolean => peerCredentials(socketDescriptor(socket)).uid === process.getuid?.();
 
-const lineReader = (onLine: (line: string) => void, onTooLong: () => void): ((chunk: string) => void) => {
+const lineReader = (onLines: (lines: readonly string[]) => void, onTooLong: () => void): ((chunk: string) => void) => {
   let held = "";
   return (chunk) => {
     const lines = (held + chunk).split("\n");
+    if (lines.some(({ length }) => length > MAX_LINE_LENGTH)) return onTooLong();
     held = lines.pop() ?? "";
-    for (const line of lines) if (line.trim() !== "") onLine(line);
-    if (held.length > MAX_LINE_BYTES) onTooLong();
+    onLines(lines.filter((line) => line.trim() !== ""));
   };
 };

@@ -1,4 +1,4 @@
-import { isIP } from "node:net";
+import { isIP, SocketAddress } from "node:net";
 
 /** A pod as the enroller names it. */
 export interface EnrolmentRecord {
@@ -6,6 +6,7 @@ export interface EnrolmentRecord {
   readonly namespace: string;
   readonly name: string;
   readonly serviceAccount: string;
+  /** Canonical text. */
   readonly addresses: readonly string[];
   /** Path of the pod's network namespace. */
   readonly netns: string;
@@ -34,8 +35,10 @@ export type EnrolmentAnswer =
 export const ENROLMENT_VERSION = 1;
 
 /** A pod has a name, a handful of addresses and a path; nothing honest is longer. */
-export const MAX_LINE_BYTES = 16_384;
+export const MAX_LINE_LENGTH = 16_384;
 const MAX_TEXT = 512;
+/** RFC 1123 subdomain. */
+const NAME = /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/;
 const MAX_ITEMS = 64;
 
 /** Capabilities that let a process leave the mesh: set the proxy's mark, change the rules, or load programs. */
@@ -75,8 +78,9 @@ const parsePod = (pod: unknown): EnrolmentRequest | string => {
   if (!isRecord(pod)) return "pod is missing";
   const { uid, namespace, name, serviceAccount, netns, node } = pod;
   const { addresses, probeAddresses = [], capabilities = [] } = pod;
-  if (!isText(uid) || !isText(namespace) || !isText(name) || !isText(serviceAccount) || !isText(node)) {
-    return "pod needs uid, namespace, name, serviceAccount and node, as text";
+  if (!isText(uid) || !isText(node)) return "pod needs uid and node, as text";
+  if (!isName(namespace) || !isName(name) || !isName(serviceAccount)) {
+    return "pod needs namespace, name and serviceAccount, as names of Kubernetes (RFC 1123)";
   }
   if (!isText(netns) || !netns.startsWith("/")) return "pod.netns must be an absolute path";
   if (!isListOf(addresses, isAddress) || addresses.length === 0) return "pod.addresses must be a list of IP addresses";
@@ -84,7 +88,17 @@ const parsePod = (pod: unknown): EnrolmentRequest | string => {
   if (!isListOf(capabilities, isText)) return "pod.capabilities must be a list of names";
   return {
     kind: "enrol",
-    pod: { uid, namespace, name, serviceAccount, addresses, netns, node, probeAddresses, capabilities },
+    pod: {
+      uid,
+      namespace,
+      name,
+      serviceAccount,
+      addresses: addresses.map(canonical),
+      netns,
+      node,
+      probeAddresses: probeAddresses.map(canonical),
+      capabilities,
+    },
   };
 };
 
@@ -94,9 +108,18 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
 const isText = (value: unknown): value is string =>
   typeof value === "string" && value !== "" && value.length <= MAX_TEXT && !/\p{Cc}/u.test(value);
 
+/** Part of the pod's identity, so that it can be nothing else than a name. */
+const isName = (value: unknown): value is string => typeof value === "string" && NAME.test(value);
+
 /** Written into nft rules: a text that is an address, and nothing that only starts like one. */
 const isAddress = (value: unknown): value is string =>
   typeof value === "string" && isIP(value) !== 0 && !value.includes("%");
+
+/** The one text form that an address has in the mesh: RFC 5952, and IPv4 that is mapped into IPv6 is IPv4. */
+const canonical = (address: string): string => {
+  const { address: text } = new SocketAddress({ address, family: isIP(address) === 6 ? "ipv6" : "ipv4" });
+  return text.startsWith("::ffff:") && text.includes(".") ? text.slice(7) : text;
+};
 
 const isListOf = <Item>(value: unknown, isItem: (item: unknown) => item is Item): value is readonly Item[] =>
   Array.isArray(value) && value.length <= MAX_ITEMS && value.every((item: unknown) => isItem(item));

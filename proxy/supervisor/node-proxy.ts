@@ -1,4 +1,5 @@
 import { makeStreamPair } from "../channel/descriptor-channel.ts";
+import type { AgentRecord } from "../channel/agent-record.ts";
 import type { WorkerRecord } from "../channel/worker-record.ts";
 import { AgentProcess } from "./agent-process.ts";
 import { CrashLedger } from "./crash-ledger.ts";
@@ -24,6 +25,8 @@ export class NodeProxy {
   readonly #agent: AgentProcess;
   readonly #ledger: CrashLedger;
   readonly #pods = new Map<number, EnrolledPod>();
+  /** By the identity of their namespaces: whose rules and sockets are in each, also while they are being made or taken away. */
+  readonly #holders = new Map<string, EnrolledPod>();
   /** One operation at a time for each pod, so that a withdrawal never overtakes an enrolment. */
   readonly #pending = new Map<string, Promise<unknown>>();
   #lastSlot = 0;
@@ -40,7 +43,10 @@ export class NodeProxy {
       ended: (worker, reason) => this.#onWorkerEnded(worker, reason),
       record: (worker, record) => this.#onRecord(worker, record),
     });
-    this.#agent = new AgentProcess(settings, log, now, () => this.#onAgentStarted());
+    this.#agent = new AgentProcess(settings, log, now, {
+      started: () => this.#onAgentStarted(),
+      record: (record) => this.#endWorker(record),
+    });
   }
 
   start(): void {
@@ -61,19 +67,25 @@ export class NodeProxy {
     return this.#inTurn(record.uid, async () => {
       if (record.node !== this.#node) throw new Error(`the pod is on node ${record.node}, this is ${this.#node}`);
       const pod = new EnrolledPod(++this.#lastSlot, record);
+      const holder = this.#holders.get(pod.namespaceIdentity);
+      if (holder) pod.letGo();
+      if (holder?.record.uid === record.uid) return;
+      if (holder)
+        throw new Error(`${record.netns} is the namespace of ${podName(holder)}, which is to be withdrawn first`);
+      this.#holders.set(pod.namespaceIdentity, pod);
       const known = this.#find(record.uid);
-      if (known?.namespaceIdentity === pod.namespaceIdentity) return pod.letGo();
       // The sandbox was made anew: the old namespace is another one.
       if (known) await this.#release(known);
       try {
         await pod.start();
+        pod.home = this.#chooseHome();
+        this.#settle(pod);
       } catch (error) {
-        await pod.release();
+        pod.abandon();
+        this.#holders.delete(pod.namespaceIdentity);
         throw error;
       }
-      pod.home = this.#chooseHome();
       this.#pods.set(pod.slot, pod);
-      this.#settle(pod);
     });
   }
 
@@ -95,7 +107,7 @@ export class NodeProxy {
   /** Withdraws every pod that is not among these: the enroller has named all there are. */
   async complete(named: ReadonlySet<string>): Promise<void> {
     const forgotten = [...this.#pods.values()].filter(({ record }) => !named.has(record.uid));
-    await Promise.all(forgotten.map(({ record }) => this.withdraw(record.uid)));
+    await Promise.allSettled(forgotten.map(({ record }) => this.withdraw(record.uid)));
     this.#isComplete = true;
     this.#agent.send({ kind: "complete" });
   }
@@ -140,13 +152,22 @@ export class NodeProxy {
     this.#workers.get(pod.home)?.process.send({ kind: "release", slot: pod.slot });
     this.#agent.send({ kind: "pod-gone", slot: pod.slot });
     await pod.release();
+    this.#holders.delete(pod.namespaceIdentity);
     const isDeserted = ![...this.#pods.values()].some(({ home }) => home === pod.home);
     if (isDeserted && this.#workers.isIsolated(pod.home)) this.#workers.remove(pod.home);
   }
 
   #onWorkerStarted(worker: Worker): void {
-    this.#introduce(worker);
-    for (const pod of this.#pods.values()) if (pod.home === worker.index) this.#settle(pod);
+    try {
+      this.#introduce(worker);
+      for (const pod of this.#pods.values()) if (pod.home === worker.index) this.#settle(pod);
+    } catch (error) {
+      this.#log("error", "worker cannot be given its pods; starting it again", {
+        worker: worker.index,
+        error: String(error),
+      });
+      worker.process.kill();
+    }
   }
 
   #onWorkerEnded(worker: Worker, reason: string): void {
@@ -190,8 +211,20 @@ export class NodeProxy {
     }
   }
 
+  #endWorker({ index, pid }: AgentRecord): void {
+    const worker = this.#workers.get(index);
+    if (worker?.process.pid !== pid) return;
+    this.#log("error", "the agent does not trust a worker any more; ending it", { worker: index, pid });
+    worker.process.kill();
+  }
+
   #onAgentStarted(): void {
-    for (const worker of this.#workers.running) this.#introduce(worker);
+    try {
+      for (const worker of this.#workers.running) this.#introduce(worker);
+    } catch (error) {
+      this.#log("error", "the workers cannot be introduced to the agent; starting it again", { error: String(error) });
+      return this.#agent.kill();
+    }
     for (const pod of this.#pods.values()) {
       this.#agent.send({ kind: "pod", slot: pod.slot, worker: pod.home, pod: pod.message });
       if (pod.captureProblem) this.#agent.send({ kind: "capture", slot: pod.slot, problem: pod.captureProblem });

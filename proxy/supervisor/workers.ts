@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { ConfinedProcess } from "./confined-process.ts";
+import { ConfinedProcess, type ConfinedProgram } from "./confined-process.ts";
 import type { Log } from "./log.ts";
 import type { SupervisorSettings } from "./settings.ts";
 import { SocketAllowance } from "./socket-allowance.ts";
+import { recordReader } from "../channel/record-reader.ts";
 import { decodeWorkerRecord, RECORD_BYTES, type WorkerRecord } from "../channel/worker-record.ts";
 
 /** A worker that runs. */
@@ -39,6 +40,7 @@ export class Workers {
   /** Workers that take no new pods: each was made for pods that crashed another. */
   readonly #isolated = new Set<number>();
   readonly #wanted = new Set<number>();
+  readonly #restarts = new Map<number, NodeJS.Timeout>();
 
   constructor(settings: SupervisorSettings, log: Log, now: () => number, events: WorkerEvents) {
     this.#settings = settings;
@@ -52,10 +54,10 @@ export class Workers {
     for (let index = 0; index < this.#settings.workers; index++) this.#add(index);
   }
 
-  /** Starts one more, for pods that are to be alone. @returns its index */
+  /** Starts one more, for pods that are to be alone. @returns its index, which no worker has that runs or is to run */
   addIsolated(): number {
     let index = this.#settings.workers;
-    while (this.#wanted.has(index)) index++;
+    while (this.#wanted.has(index) || this.#running.has(index)) index++;
     this.#isolated.add(index);
     this.#add(index);
     return index;
@@ -65,6 +67,8 @@ export class Workers {
   remove(index: number): void {
     this.#wanted.delete(index);
     this.#isolated.delete(index);
+    clearTimeout(this.#restarts.get(index));
+    this.#restarts.delete(index);
     this.#running.get(index)?.process.kill();
   }
 
@@ -91,57 +95,67 @@ export class Workers {
   }
 
   #start(index: number, restarts: number, failures: number): void {
-    if (!this.#wanted.has(index)) return;
-    const { program, firstUid, cacheDir, workerEnvironment } = this.#settings;
     const startedAt = this.#now();
-    const startId = randomUUID();
-    const ended = (reason: string): void => {
-      this.#running.delete(index);
+    const startAgain = (): void => {
+      if (!this.#wanted.has(index)) return;
       const settled = this.#now() - startedAt > SETTLED_MS;
       const delayMs = settled ? 0 : (RESTART_DELAYS_MS[failures] ?? MAX_RESTART_DELAY_MS);
-      this.#log("error", "worker ended", { worker: index, pid: process.pid, reason });
-      this.#events.ended(worker, reason);
-      setTimeout(() => this.#start(index, restarts + 1, settled ? 1 : failures + 1), delayMs);
+      const start = (): void => this.#start(index, restarts + 1, settled ? 1 : failures + 1);
+      this.#restarts.set(index, setTimeout(start, delayMs));
     };
-    const process = new ConfinedProcess(
-      {
-        title: `worker ${index}`,
-        entry: "proxy/worker/main.ts",
-        program,
-        uid: firstUid === undefined ? undefined : firstUid + 1 + index,
-        hasNetwork: false,
-        maxHeapMb: MAX_HEAP_MB,
-        cacheDir,
-        environment: { ...workerEnvironment, HEDDLE_WORKER: String(index) },
-      },
-      this.#log,
-      ended,
-    );
-    const allowance = new SocketAllowance(this.#now);
-    const worker: Worker = { index, startId, restarts, process, allowance };
+    const ended = (reason: string): void => {
+      this.#running.delete(index);
+      this.#log("error", "worker ended", { worker: index, pid: worker.process.pid, reason });
+      this.#events.ended(worker, reason);
+      startAgain();
+    };
+    const process = this.#startProcess(index, ended);
+    if (!process) return startAgain();
+    const worker: Worker = {
+      index,
+      startId: randomUUID(),
+      restarts,
+      process,
+      allowance: new SocketAllowance(this.#now),
+    };
     this.#running.set(index, worker);
-    process.onBytes(recordReader((bytes) => this.#read(worker, bytes)));
+    this.#listen(worker);
     this.#events.started(worker);
   }
 
+  /** @returns undefined if the system has no room for it at the moment */
+  #startProcess(index: number, onExit: (reason: string) => void): ConfinedProcess | undefined {
+    const { program, firstUid, cacheDir, workerEnvironment } = this.#settings;
+    const worker: ConfinedProgram = {
+      title: `worker ${index}`,
+      entry: "proxy/worker/main.ts",
+      program,
+      uid: firstUid === undefined ? undefined : firstUid + 1 + index,
+      hasNetwork: false,
+      maxHeapMb: MAX_HEAP_MB,
+      cacheDir,
+      environment: { ...workerEnvironment, HEDDLE_WORKER: String(index) },
+    };
+    try {
+      return new ConfinedProcess(worker, this.#log, onExit);
+    } catch (error) {
+      this.#log("error", "worker cannot be started", { worker: index, error: String(error) });
+      return undefined;
+    }
+  }
+
   /** A worker that writes what no honest worker writes is not one any more. */
-  #read(worker: Worker, bytes: Uint8Array): void {
-    const record = decodeWorkerRecord(bytes);
-    if (record) return this.#events.record(worker, record);
-    this.#log("error", "worker sent a malformed record; ending it", { worker: worker.index });
-    worker.process.kill();
+  #listen(worker: Worker): void {
+    let isReady = false;
+    const onRecord = (bytes: Uint8Array): void => {
+      const record = decodeWorkerRecord(bytes);
+      if (record && !(record.kind === "ready" && isReady)) {
+        isReady ||= record.kind === "ready";
+        return this.#events.record(worker, record);
+      }
+      this.#log("error", "worker sent a malformed record; ending it", { worker: worker.index });
+      worker.process.kill();
+    };
+    worker.process.onBytes(recordReader(RECORD_BYTES, onRecord));
   }
 }
-
-/** Cuts a stream into records. What is held is always less than one. */
-const recordReader = (onRecord: (bytes: Uint8Array) => void): ((chunk: Uint8Array) => void) => {
-  let held = Buffer.alloc(0);
-  return (chunk) => {
-    const bytes = held.length === 0 ? Buffer.from(chunk) : Buffer.concat([held, chunk]);
-    let start = 0;
-    for (; bytes.length - start >= RECORD_BYTES; start += RECORD_BYTES) {
-      onRecord(bytes.subarray(start, start + RECORD_BYTES));
-    }
-    held = bytes.subarray(start);
-  };
-};

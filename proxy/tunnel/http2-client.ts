@@ -48,15 +48,17 @@ export const openTunnelConnection = (
 class Http2TunnelConnection implements TunnelConnection {
   readonly #session: ClientHttp2Session;
   readonly #maxTunnels: number;
+  readonly #answerTimeoutMs: number;
   #open = 0;
   #isDraining = false;
 
   constructor(session: ClientHttp2Session, limits: TunnelLimits) {
     this.#session = session;
     this.#maxTunnels = limits.maxTunnels;
-    session.on("goaway", () => this.drain());
+    this.#answerTimeoutMs = limits.answerTimeoutMs;
   }
 
+  /** A session that received GOAWAY is closed already, and ends with its last stream. */
   get room(): number {
     if (this.#isDraining || this.#session.closed || this.#session.destroyed) return 0;
     const peerLimit = this.#session.remoteSettings.maxConcurrentStreams ?? this.#maxTunnels;
@@ -77,14 +79,23 @@ class Http2TunnelConnection implements TunnelConnection {
       }
       this.#open++;
       let failure: Error | undefined;
+      const fail = (kind: TunnelError["kind"], message: string, status?: number): void => {
+        stream.close(constants.NGHTTP2_CANCEL);
+        reject(new TunnelError(kind, message, status));
+      };
+      const timer = setTimeout(
+        () => fail("unanswered", `no answer within ${this.#answerTimeoutMs} ms`),
+        this.#answerTimeoutMs,
+      );
       stream.on("error", (error) => (failure ??= error));
       stream.once("response", (response) => {
+        clearTimeout(timer);
         const status = Number(response[":status"]);
-        if (status === 200) return resolve(http2ByteStream(stream));
-        stream.close(constants.NGHTTP2_CANCEL);
-        reject(new TunnelError("refused", `the other end answered ${status}`, status));
+        if (status === 200) resolve(http2ByteStream(stream));
+        else fail("refused", `the other end answered ${status}`, status);
       });
       stream.once("close", () => {
+        clearTimeout(timer);
         this.#open--;
         if (this.#isDraining && this.#open === 0) this.#session.close();
         const code = stream.rstCode === undefined ? "" : ` (code ${stream.rstCode})`;

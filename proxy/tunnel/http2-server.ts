@@ -36,7 +36,8 @@ export const serveTunnels = (
       return open;
     },
     drain: () => session.close(),
-    destroy: () => session.destroy(),
+    // With an error, or what either side has received so far would look like everything.
+    destroy: () => session.destroy(new Error("destroyed")),
   };
 };
 
@@ -56,6 +57,7 @@ const incomingTunnel = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders)
   },
   refuse: (status) => {
     if (stream.closed) return;
+    if (stream.headersSent) return http2ByteStream(stream).reset();
     stream.respond({ ":status": status }, { endStream: true });
     // Closing it at once would overtake the answer; an honest caller closes it when it reads that.
     const timer = setTimeout(() => stream.close(constants.NGHTTP2_NO_ERROR), REFUSED_LINGER_MS);

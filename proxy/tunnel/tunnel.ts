@@ -6,6 +6,11 @@ import type { Duplex } from "node:stream";
  */
 export interface ByteStream {
   readonly duplex: Duplex;
+  /**
+   * Whether either side broke it off, or the connection that carries it was lost. To be asked when the duplex says that it
+   * ended: an HTTP/2 stream says so then as well, and what came would be taken for everything.
+   */
+  readonly isBroken: boolean;
   /** Ends the stream so that the other end sees an error and not an end. */
   reset(): void;
 }
@@ -48,14 +53,19 @@ export interface IncomingTunnel {
   header(name: string): string | undefined;
   /** Whether the caller has given up already. */
   readonly isGone: boolean;
+  /** Begin to read at once: Node.js ends a stream that nobody reads with its other direction. */
   accept(headers: Readonly<Record<string, string>>): ByteStream;
+  /** What was accepted already is reset. */
   refuse(status: 400 | 401 | 503): void;
 }
 
 /** Why a tunnel did not open. */
 export class TunnelError extends Error {
-  /** `refused`: the other end answered, with `status`. `broken`: the connection ended before it did. */
-  readonly kind: "refused" | "broken";
+  /**
+   * `refused`: the other end answered, with `status`. `broken`: the connection or the tunnel ended before it did.
+   * `unanswered`: it took too long.
+   */
+  readonly kind: "refused" | "broken" | "unanswered";
   readonly status: number | undefined;
 
   constructor(kind: TunnelError["kind"], message: string, status?: number) {
@@ -82,6 +92,8 @@ export interface TunnelLimits {
   readonly pingTimeoutMs: number;
   /** How long the other end may take from the end of the TLS handshake to its SETTINGS. */
   readonly settingsTimeoutMs: number;
+  /** How long the other end may take to answer a request; it connects to the application meanwhile. */
+  readonly answerTimeoutMs: number;
 }
 
 export const TUNNEL_LIMITS: TunnelLimits = {
@@ -94,4 +106,6 @@ export const TUNNEL_LIMITS: TunnelLimits = {
   pingIntervalMs: 10_000,
   pingTimeoutMs: 20_000,
   settingsTimeoutMs: 10_000,
+  // The other end gives up on its application after 10 s, and says so.
+  answerTimeoutMs: 15_000,
 };

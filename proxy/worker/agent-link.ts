@@ -40,6 +40,6 @@ export class AgentLink {
   }
 
   send(report: WorkerReport): void {
-    this.#socket?.write(encodeWorkerReport(report));
+    for (const frame of encodeWorkerReport(report)) this.#socket?.write(frame);
   }
 }

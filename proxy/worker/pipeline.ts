@@ -2,76 +2,87 @@ import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { VerifiedPeer } from "#certs/tls/peer-check.ts";
+import { assertNever } from "#mesh/assert-never.ts";
+import type { Clock } from "#mesh/clock.ts";
 import type { IpAddress } from "#mesh/ip-address.ts";
-import type { Permit } from "#mesh/policies/authorization.ts";
-import type { Snapshot } from "#mesh/snapshot.ts";
-import { formatSocketAddress, type SocketAddress } from "#mesh/socket-address.ts";
-import { type SpiffeId, trustDomainOf } from "#mesh/spiffe-id.ts";
+import type { SocketAddress } from "#mesh/socket-address.ts";
+import type { SpiffeId } from "#mesh/spiffe-id.ts";
 import type { Workload } from "#mesh/workload.ts";
 import { serveTunnels } from "../tunnel/http2-server.ts";
 import type { ByteStream, IncomingTunnel, TunnelServer } from "../tunnel/tunnel.ts";
-import { type CapturedConnection, ownAddress, peerAddress, readCaptured } from "./accept/captured-connection.ts";
-import type { HandshakeProblem } from "./decrypt/tunnel-listener.ts";
+import {
+  type CapturedConnection,
+  type CaptureProblem,
+  ownAddress,
+  peerAddress,
+  readCaptured,
+} from "./accept/captured-connection.ts";
+import { connectDestination, type ConnectContext } from "./connect-destination.ts";
 import { readConnect } from "./exchange/connect-request.ts";
-import { splice } from "./exchange/splice.ts";
+import { splice, type SpliceEnd } from "./exchange/splice.ts";
+import { tcpByteStream } from "./exchange/tcp-byte-stream.ts";
 import { guardInbound, guardOutbound } from "./guard/inbound.ts";
-import { type Destination, destinationOf } from "./route/destination.ts";
-import { type Endpoint, workloadEndpoint } from "./select/endpoint.ts";
-import type { RoundRobin } from "./select/round-robin.ts";
+import { destinationOf } from "./route/destination.ts";
 import type { ServedPod } from "./served-pod.ts";
-import type { WorkerSettings } from "./settings.ts";
-import { callerOf, calledService, requestHeaders, responseHeaders, traceIdOf } from "./tunnel-headers.ts";
+import { callerOf, calledService, responseHeaders, traceIdOf } from "./tunnel-headers.ts";
 import { connectApplication } from "./upstream/application.ts";
-import { socketByteStream } from "./upstream/dial.ts";
-import { connectDirect } from "./upstream/direct.ts";
 import { type UpstreamFailure, upstreamFailure } from "./upstream/failure.ts";
-import { dialTunnel } from "./upstream/tunnel-dial.ts";
 import { ConnectionRecord, type Vitals } from "./vitals/connection-record.ts";
 
 /** What every connection is served with. */
-export interface Pipeline {
-  readonly snapshot: () => Snapshot;
-  readonly roundRobin: RoundRobin;
+export interface Pipeline extends ConnectContext {
   readonly vitals: Vitals;
-  readonly settings: WorkerSettings;
+  readonly clock: Clock;
+  /** What can be expected is a value: this was thrown, and is a mistake of ours. The connection has ended. */
+  readonly onMistake: (pod: ServedPod, error: unknown) => void;
 }
 
 /** A pod that is served: its own record is there. */
 type ReadyPod = ServedPod & { readonly workload: Workload };
 
-/** How many endpoints of a service are tried when connecting fails: nothing of the application has been sent until then. */
-const MAX_ENDPOINTS_TRIED = 3;
-
 /** Outbound: a pod calls somebody. accept, guard, route, select, upstream, exchange. */
-export const serveOutbound = async (mesh: Pipeline, pod: ServedPod, socket: Socket): Promise<void> => {
-  const accepted = accept(mesh, pod, socket, "outbound");
-  if (!accepted) return;
-  const { record, captured } = accepted;
-  record.between({ source: pod.workload, sourcePrincipal: pod.identity });
-  const permit = guardOutbound(factsOf(pod.identity, captured.source, captured.destination));
-  const destination = destinationOf(mesh.snapshot(), captured.destination);
-  if (destination.kind === "refused") {
-    return turnAway(socket, record, { flag: "CONNECT", reason: destination.reason, message: destination.message });
-  }
-  if (destination.kind === "service") record.between({ service: destination.service });
-  const upstream = await connectDestination(mesh, pod, captured, destination, record, permit);
-  if ("reason" in upstream) return turnAway(socket, record, upstream);
-  exchange(mesh, pod, record, socketByteStream(socket), upstream);
-};
+export const serveOutbound = (mesh: Pipeline, pod: ServedPod, socket: Socket): Promise<void> =>
+  serveCaptured(mesh, pod, socket, "outbound", async (record, captured) => {
+    record.between({ source: pod.workload, sourcePrincipal: pod.identity });
+    const permit = guardOutbound(factsOf(pod.identity, captured.source, captured.destination));
+    const destination = destinationOf(mesh.snapshot(), captured.destination);
+    if (destination.kind === "refused") return { flag: "CONNECT", retry: "never", ...destination };
+    if (destination.kind === "service") record.between({ service: destination.service });
+    return connectDestination(mesh, pod, captured.source, destination, record, permit);
+  });
 
 /** Inbound plaintext: somebody outside the mesh, or without it, calls a pod. accept, guard, upstream, exchange. */
-export const serveInbound = async (mesh: Pipeline, pod: ServedPod, socket: Socket): Promise<void> => {
-  const accepted = accept(mesh, pod, socket, "inbound");
-  if (!accepted) return;
-  const { record, captured } = accepted;
-  record.between({ source: callerOf(mesh.snapshot(), captured.source, undefined), destination: pod.workload });
-  if (!pod.pod.addresses.includes(captured.destination.address)) {
-    const message = `${captured.destination.address} is no address of the pod`;
-    return turnAway(socket, record, { flag: "CONNECT", reason: "not-own-address", message });
+export const serveInbound = (mesh: Pipeline, pod: ServedPod, socket: Socket): Promise<void> =>
+  serveCaptured(mesh, pod, socket, "inbound", async (record, captured) => {
+    record.between({ source: callerOf(mesh.snapshot(), captured.source, undefined), destination: pod.workload });
+    if (!pod.pod.addresses.includes(captured.destination.address)) {
+      const message = `${captured.destination.address} is no address of the pod`;
+      return { flag: "CONNECT", reason: "not-own-address", message, retry: "never" };
+    }
+    return admit(mesh, pod, record, undefined, captured);
+  });
+
+/** What both captured ways share: a connection is accepted, joined to what it leads to, and ends once, whatever happens. */
+const serveCaptured = async (
+  mesh: Pipeline,
+  pod: ServedPod,
+  socket: Socket,
+  direction: "inbound" | "outbound",
+  connect: (record: ConnectionRecord, captured: CapturedConnection) => Promise<ByteStream | UpstreamFailure>,
+): Promise<void> => {
+  let accepted: Accepted | undefined;
+  try {
+    accepted = accept(mesh, pod, socket, direction);
+    if (!accepted) return;
+    const { client, record, captured } = accepted;
+    const upstream = await connect(record, captured);
+    if ("reason" in upstream) turnAway(client, record, pod.isGone ? POD_GONE : upstream);
+    else exchange(mesh, pod, record, client, upstream);
+  } catch (error) {
+    if (accepted) turnAway(accepted.client, accepted.record, pod.isGone ? POD_GONE : MISTAKE);
+    else socket.destroy();
+    if (!pod.isGone) mesh.onMistake(pod, error);
   }
-  const application = await admit(mesh, pod, record, undefined, captured);
-  if ("reason" in application) return turnAway(socket, record, application);
-  exchange(mesh, pod, record, socketByteStream(socket), application);
 };
 
 /** Inbound tunnels: a verified caller. Each of its requests takes the way of {@link serveRequest}. */
@@ -83,20 +94,26 @@ export const serveTunnelConnection = (
 ): void => {
   const release = pod.tunnelConnections.take();
   const [source, own] = [peerAddress(socket), ownAddress(socket)];
-  if (!release || !source || !own) {
-    if (!release) mesh.vitals.metrics.refused("inbound", "too-many-tunnel-connections");
+  if (!release) refuseHandshake(mesh, pod, socket, tooManyTunnelConnections(pod));
+  if (!release || !source || !own || pod.isGone) {
     release?.();
     socket.destroy();
     return;
   }
   const onRequest = (request: IncomingTunnel): void => {
-    void serveRequest(mesh, pod, { identity: peer.id, source, own: own.address }, request);
+    serveRequest(mesh, pod, { identity: peer.id, source, own: own.address }, request).catch((error: unknown) => {
+      mesh.onMistake(pod, error);
+      request.refuse(503);
+    });
   };
   const server: TunnelServer = serveTunnels(socket, mesh.settings.upstream.tunnel, onRequest, () => {
     release();
+    cancelExpiry();
     pod.servers.delete(server);
   });
   pod.servers.add(server);
+  // TLS looks at the caller's certificate at the handshake only; what is open then goes on to its end.
+  const cancelExpiry = mesh.clock.after(peer.notAfter - mesh.clock.now(), () => server.drain());
 };
 
 /** One tunnel to a pod: CONNECT is checked, then guard, upstream, exchange. */
@@ -124,28 +141,38 @@ const serveRequest = async (
     isMutualTls: true,
   });
   const release = pod.connections.take();
-  if (!target.ok || !release) {
+  const refuse = (status: 400 | 401 | 503, { flag, reason, message }: Failure): void => {
     release?.();
-    const { status, reason, message } = target.ok ? tooMany(pod) : target.error;
-    record.fail("CONNECT", reason, message);
-    return request.refuse(status);
+    record.fail(flag, reason, message);
+    request.refuse(status);
+  };
+  if (!target.ok) return refuse(target.error.status, { flag: "CONNECT", ...target.error });
+  if (!release) return refuse(503, tooMany(pod));
+  try {
+    const application = await admit(mesh, pod, record, identity, { source, destination: target.value });
+    if ("reason" in application) {
+      return refuse(application.flag === "DENY" ? 401 : 503, pod.isGone ? POD_GONE : application);
+    }
+    if (request.isGone) {
+      application.reset();
+      return refuse(503, pod.isGone ? POD_GONE : CALLER_GONE);
+    }
+    const tunnel = request.accept(responseHeaders(pod.workload));
+    tunnel.duplex.once("close", release);
+    exchange(mesh, pod, record, tunnel, application);
+  } catch (error) {
+    refuse(503, pod.isGone ? POD_GONE : MISTAKE);
+    if (!pod.isGone) mesh.onMistake(pod, error);
   }
-  const captured = { source, destination: target.value };
-  const application = await admit(mesh, pod, record, identity, captured);
-  if ("reason" in application || request.isGone) {
-    release();
-    const failure = "reason" in application ? application : CALLER_GONE;
-    if (!("reason" in application)) application.reset();
-    record.fail(failure.flag, failure.reason, failure.message);
-    return request.refuse(failure.flag === "DENY" ? 401 : 503);
-  }
-  const tunnel = request.accept(responseHeaders(pod.workload));
-  tunnel.duplex.once("close", release);
-  exchange(mesh, pod, record, tunnel, application);
 };
 
-/** decrypt: somebody called the tunnel port and did not prove who it is. */
-export const refuseHandshake = (mesh: Pipeline, pod: ServedPod, socket: Socket, problem: HandshakeProblem): void => {
+/** decrypt: somebody called the tunnel port and did not prove who it is. To be told before the socket is closed. */
+export const refuseHandshake = (
+  mesh: Pipeline,
+  pod: ServedPod,
+  socket: Socket,
+  { reason, message }: Pick<Failure, "reason" | "message">,
+): void => {
   const record = new ConnectionRecord(mesh.vitals, {
     direction: "inbound",
     traceId: newTraceId(),
@@ -153,7 +180,7 @@ export const refuseHandshake = (mesh: Pipeline, pod: ServedPod, socket: Socket, 
     destination: ownAddress(socket),
   });
   record.between({ destination: pod.workload });
-  record.fail("TLS_FAILURE", problem.reason, problem.message);
+  record.fail("TLS_FAILURE", reason, message);
 };
 
 /** accept: the pod's record or certificate did not come in time. */
@@ -163,18 +190,19 @@ export const refuseUnready = (
   socket: Socket,
   direction: "inbound" | "outbound",
 ): void => {
-  const { record } = startRecord(mesh, socket, direction);
+  const { client, record } = startRecord(mesh, socket, direction);
   const { namespace, name } = pod.pod;
   record.note({ "pod.namespace": namespace, "pod.name": name });
   const message = `${namespace}/${name} has no record or no certificate yet; is the control plane reachable?`;
-  turnAway(socket, record, { flag: "CONNECT", reason: "not-ready", message });
+  turnAway(client, record, { flag: "CONNECT", reason: "not-ready", message });
 };
 
-/** A connection that broke the worker's own assumptions: it ends, the others go on. */
-export const abandon = (mesh: Pipeline, socket: Socket, direction: "inbound" | "outbound"): void => {
-  mesh.vitals.metrics.refused(direction, "internal-error");
-  if (!socket.destroyed) socket.resetAndDestroy();
-};
+/** A captured connection that may go on. */
+interface Accepted {
+  readonly client: ByteStream;
+  readonly record: ConnectionRecord;
+  readonly captured: CapturedConnection;
+}
 
 /** accept: who called whom, within the pod's budget. What cannot be served is turned away here. */
 const accept = (
@@ -182,130 +210,53 @@ const accept = (
   pod: ServedPod,
   socket: Socket,
   direction: "inbound" | "outbound",
-): { readonly record: ConnectionRecord; readonly captured: CapturedConnection } | undefined => {
-  const { record, captured } = startRecord(mesh, socket, direction);
+): Accepted | undefined => {
+  const { client, record, captured } = startRecord(mesh, socket, direction);
   const release = pod.connections.take();
   if (release) socket.once("close", release);
-  if (captured.ok && release) return { record, captured: captured.value };
-  const { reason, message } = captured.ok ? tooMany(pod) : CAPTURE_PROBLEMS[captured.error];
-  turnAway(socket, record, { flag: "CONNECT", reason, message });
+  if (captured.ok && release) return { client, record, captured: captured.value };
+  turnAway(client, record, captured.ok ? tooMany(pod) : CAPTURE_PROBLEMS[captured.error]);
   return undefined;
 };
 
 const startRecord = (mesh: Pipeline, socket: Socket, direction: "inbound" | "outbound") => {
+  const client = tcpByteStream(socket);
   const captured = readCaptured(socket);
   const source = captured.ok ? captured.value.source : peerAddress(socket);
   const destination = captured.ok ? captured.value.destination : ownAddress(socket);
   const record = new ConnectionRecord(mesh.vitals, { direction, traceId: newTraceId(), source, destination });
-  return { record, captured };
+  return { client, record, captured };
 };
 
-const CAPTURE_PROBLEMS = {
-  "self-call": { reason: "self-call", message: "a port of the proxy itself was called" },
-  gone: { reason: "gone", message: "the client was gone before it was looked at" },
-} as const;
+/** Why a connection is not served, as telemetry names it. */
+type Failure = Pick<UpstreamFailure, "flag" | "reason" | "message">;
 
-const CALLER_GONE = {
-  flag: "-",
-  reason: "gone",
-  message: "the caller gave up before the application answered",
-} as const;
+const CAPTURE_PROBLEMS: Readonly<Record<CaptureProblem, Failure>> = {
+  "self-call": { flag: "CONNECT", reason: "self-call", message: "a port of the proxy itself was called" },
+  gone: { flag: "CONNECT", reason: "gone", message: "the client was gone before it was looked at" },
+};
 
-const tooMany = ({ pod, connections }: ServedPod) => ({
-  status: 503 as const,
+const CALLER_GONE: Failure = { flag: "-", reason: "gone", message: "the caller gave up before it was answered" };
+
+const POD_GONE: Failure = { flag: "-", reason: "pod-gone", message: "the pod was withdrawn meanwhile" };
+
+const MISTAKE: Failure = {
+  flag: "CONNECT",
+  reason: "internal-error",
+  message: "a mistake of the proxy's; see its log",
+};
+
+const tooMany = ({ pod, connections }: ServedPod): Failure => ({
+  flag: "CONNECT",
   reason: "too-many-connections",
   message: `${pod.namespace}/${pod.name} has ${connections.used} connections, which is its limit`,
 });
 
-/** select and upstream: an endpoint of the destination, another where connecting fails before anything was sent. */
-const connectDestination = async (
-  mesh: Pipeline,
-  pod: ServedPod,
-  { source }: CapturedConnection,
-  destination: Exclude<Destination, { kind: "refused" }>,
-  record: ConnectionRecord,
-  permit: Permit,
-): Promise<ByteStream | UpstreamFailure> => {
-  const tried = new Set<string>();
-  let failure: UpstreamFailure | undefined;
-  while (tried.size < MAX_ENDPOINTS_TRIED) {
-    const endpoint = selectEndpoint(mesh, destination);
-    if (!endpoint || tried.has(formatSocketAddress(endpoint.address))) break;
-    tried.add(formatSocketAddress(endpoint.address));
-    noteEndpoint(record, endpoint);
-    try {
-      return await connectEndpoint(mesh, pod, source, destination, endpoint, record, permit);
-    } catch (error) {
-      failure = upstreamFailure(error);
-      if (!failure.isSafeToRetry) break;
-    }
-  }
-  return failure ?? noEndpoint(destination);
-};
-
-const selectEndpoint = (
-  mesh: Pipeline,
-  destination: Exclude<Destination, { kind: "refused" }>,
-): Endpoint | undefined => {
-  const { called } = destination;
-  if (destination.kind === "service") {
-    return mesh.roundRobin.pick(mesh.snapshot(), destination.service, destination.port, called);
-  }
-  if (destination.kind === "workload") return workloadEndpoint(destination.workload, called.port, called.address);
-  return { kind: "passthrough", address: called, reason: "unknown-address" };
-};
-
-const connectEndpoint = async (
-  mesh: Pipeline,
-  pod: ServedPod,
-  source: SocketAddress,
-  destination: Destination,
-  endpoint: Endpoint,
-  record: ConnectionRecord,
-  permit: Permit,
-): Promise<ByteStream> => {
-  const { connectTimeoutMs, tunnel: limits } = mesh.settings.upstream;
-  if (endpoint.kind !== "tunnel") {
-    return socketByteStream(await connectDirect(pod.stocks, endpoint.address, connectTimeoutMs, permit));
-  }
-  const { dialAs, workload } = pod;
-  if (!dialAs || !workload) throw new Error("the pod has no certificate");
-  const { identity, address } = endpoint;
-  if (trustDomainOf(identity) !== dialAs.context.trustDomain) {
-    throw new Error(`${identity} is of a trust domain that is not trusted here`);
-  }
-  const key = {
-    credentialGeneration: dialAs.generation,
-    destinationUid: endpoint.workload.uid,
-    expectedIdentity: identity,
-    address: address.address,
-  };
-  const connection = await pod.tunnels.acquire(key, async (onClosed) =>
-    dialTunnel(
-      await pod.stocks.direct.take(),
-      { address: address.address, identity },
-      dialAs.context,
-      limits,
-      connectTimeoutMs,
-      onClosed,
-    ),
-  );
-  const service = destination.kind === "service" ? destination.service : undefined;
-  const headers = requestHeaders(workload, source, service, record.traceId, newParentId());
-  return connection.open({ authority: formatSocketAddress(address), headers });
-};
-
-/** Notes for telemetry where a connection goes, and why it is not protected where it is not. */
-const noteEndpoint = (record: ConnectionRecord, endpoint: Endpoint): void => {
-  if (endpoint.kind === "tunnel") {
-    const { workload, identity, address } = endpoint;
-    record.between({ destination: workload, destinationPrincipal: identity, isMutualTls: true });
-    return record.note({ "dst.hbone_addr": formatSocketAddress(address) });
-  }
-  const destination = endpoint.kind === "plaintext" ? endpoint.workload : undefined;
-  record.between({ destination, sourcePrincipal: undefined, isMutualTls: false });
-  record.note({ "dst.endpoint": formatSocketAddress(endpoint.address), plaintext_reason: endpoint.reason });
-};
+const tooManyTunnelConnections = ({ pod, tunnelConnections }: ServedPod): Failure => ({
+  flag: "CONNECT",
+  reason: "too-many-tunnel-connections",
+  message: `${pod.namespace}/${pod.name} has ${tunnelConnections.used} tunnel connections, which is its limit`,
+});
 
 /** guard and upstream of both inbound ways: may this caller, and then the application, from the caller's own address. */
 const admit = async (
@@ -316,18 +267,18 @@ const admit = async (
   { source, destination }: CapturedConnection,
 ): Promise<ByteStream | UpstreamFailure> => {
   if (!isReady(pod)) {
-    return { flag: "CONNECT", reason: "not-ready", message: "the pod's record is gone", isSafeToRetry: true };
+    return { flag: "CONNECT", reason: "not-ready", message: "the pod has no record", retry: "never" };
   }
   const verdict = guardInbound(mesh.snapshot(), pod.workload, factsOf(identity, source, destination));
   if (!verdict.ok) {
     const { reason, policy, message } = verdict.error;
     record.note({ policy });
-    return { flag: "DENY", reason, message, isSafeToRetry: false };
+    return { flag: "DENY", reason, message, retry: "never" };
   }
   if (verdict.value.policy !== undefined) record.note({ policy: verdict.value.policy });
   try {
-    const { connectTimeoutMs } = mesh.settings.upstream;
-    return socketByteStream(await connectApplication(pod.stocks, source, destination, connectTimeoutMs, verdict.value));
+    const limits = { timeoutMs: mesh.settings.upstream.connectTimeoutMs, signal: pod.gone };
+    return tcpByteStream(await connectApplication(pod.stocks, source, destination, limits, verdict.value));
   } catch (error) {
     return upstreamFailure(error);
   }
@@ -341,43 +292,41 @@ const exchange = (
   client: ByteStream,
   server: ByteStream,
 ): void => {
-  const breakOff = (): void => {
-    client.reset();
+  if (pod.isGone || client.duplex.destroyed) {
     server.reset();
-  };
-  pod.breakers.add(breakOff);
+    return turnAway(client, record, pod.isGone ? POD_GONE : CALLER_GONE);
+  }
   record.open();
-  splice(client, server, mesh.settings.exchange.idleTimeoutMs, {
+  const stop = splice(client, server, mesh.settings.exchange.idleTimeoutMs, {
     sent: (direction, bytes) => record.moved(direction, bytes),
     ended: (end) => {
-      pod.breakers.delete(breakOff);
-      if (end.kind === "finished") return record.close("-");
-      if (end.kind === "idle")
-        return record.close("-", { reason: "idle-timeout", message: "nothing moved for too long" });
-      record.close("-", { reason: `reset-by-${end.by}`, message: end.reason });
+      pod.exchanges.delete(stop);
+      record.close("-", problemOf(end));
     },
   });
+  pod.exchanges.add(stop);
+};
+
+const problemOf = (end: SpliceEnd): { readonly reason: string; readonly message: string } | undefined => {
+  switch (end.kind) {
+    case "finished":
+      return undefined;
+    case "idle":
+      return { reason: "idle-timeout", message: "nothing moved for too long" };
+    case "stopped":
+      return POD_GONE;
+    case "reset":
+      return { reason: `reset-by-${end.by}`, message: end.reason };
+    default:
+      return assertNever(end);
+  }
 };
 
 /** Says why, and resets: the client's handshake is done already, so that a refusal is a connect and then a reset. */
-const turnAway = (
-  socket: Socket,
-  record: ConnectionRecord,
-  { flag, reason, message }: Omit<UpstreamFailure, "isSafeToRetry">,
-): void => {
+const turnAway = (client: ByteStream, record: ConnectionRecord, { flag, reason, message }: Failure): void => {
   record.fail(flag, reason, message);
-  if (!socket.destroyed) socket.resetAndDestroy();
+  client.reset();
 };
-
-const noEndpoint = (destination: Destination): UpstreamFailure => ({
-  flag: "CONNECT",
-  reason: "no-endpoint",
-  message:
-    destination.kind === "service"
-      ? `${destination.service.hostname}:${destination.port.port} has no endpoint that is ready`
-      : "the workload has no address that can be reached",
-  isSafeToRetry: false,
-});
 
 const isReady = (pod: ServedPod): pod is ReadyPod => pod.workload !== undefined;
 
@@ -389,4 +338,3 @@ const factsOf = (identity: SpiffeId | undefined, source: SocketAddress, destinat
 });
 
 const newTraceId = (): string => randomBytes(16).toString("hex");
-const newParentId = (): string => randomBytes(8).toString("hex");

@@ -48,11 +48,12 @@ export class ServedPod {
   readonly tunnelConnections: Budget;
   /** Tunnel connections that others made to this pod. */
   readonly servers = new Set<TunnelServer>();
-  /** How to break off every connection of the pod. */
-  readonly breakers = new Set<() => void>();
+  /** How to stop each exchange of the pod. */
+  readonly exchanges = new Set<() => void>();
   readonly #workloadUid: string;
   readonly #settings: WorkerSettings;
   readonly #events: PodEvents;
+  readonly #gone = new AbortController();
   readonly #listeners: readonly [outbound: Listener, inbound: Listener, tunnel: Listener];
   #workload: Workload | undefined;
   #tunnelListener: TunnelListener | undefined;
@@ -90,6 +91,16 @@ export class ServedPod {
     ];
   }
 
+  /** Aborted when the pod is let go of: whoever dials for it stops. */
+  get gone(): AbortSignal {
+    return this.#gone.signal;
+  }
+
+  /** To be asked after every wait: what was begun for the pod must not outlive it, or its namespace could not end. */
+  get isGone(): boolean {
+    return this.#gone.signal.aborted;
+  }
+
   get isServing(): boolean {
     return this.#listeners.every(({ isServing }) => isServing);
   }
@@ -121,8 +132,10 @@ export class ServedPod {
   }
 
   close(): void {
+    this.#gone.abort();
     for (const listener of this.#listeners) listener.close();
-    for (const breakOff of this.breakers) breakOff();
+    this.#tunnelListener?.close();
+    for (const stop of this.exchanges) stop();
     for (const server of this.servers) server.destroy();
     this.tunnels.close();
     this.stocks.direct.close();

@@ -52,10 +52,11 @@ export const readSettings = (environment: NodeJS.ProcessEnv): WorkerSettings => 
   const duration = (name: keyof typeof DEFAULTS): number => {
     const parsed = parseDuration(environment[name] || DEFAULTS[name]);
     if (!parsed.ok) problems.push(`${name}: ${parsed.error}`);
+    else if (parsed.value === 0 && name !== "HEDDLE_START_WAIT") problems.push(`${name} must be more than nothing`);
     return parsed.ok ? parsed.value : 0;
   };
   const number = (name: string): number => {
-    const value = Number(environment[name] ?? Number.NaN);
+    const value = Number(environment[name] || Number.NaN);
     if (!Number.isInteger(value) || value < 0) problems.push(`${name} must be a number`);
     return value;
   };

@@ -2,7 +2,6 @@ import { credentialsFrom, type Credentials } from "#certs/verify/credentials.ts"
 import { assertNever } from "#mesh/assert-never.ts";
 import type { Authorization } from "#mesh/policies/authorization.ts";
 import { type Service, serviceName, type ServiceName } from "#mesh/service.ts";
-import { sharedGet } from "#mesh/shared-map.ts";
 import { emptySnapshot, nextSnapshot, type Snapshot } from "#mesh/snapshot.ts";
 import type { TrustDomain } from "#mesh/spiffe-id.ts";
 import type { TrustBundle } from "#mesh/trust-bundle.ts";
@@ -45,6 +44,11 @@ export class SnapshotFeed {
     return this.#credentials.get(identity);
   }
 
+  /** A new agent sends everything anew: what an earlier one had begun to send is forgotten, what it had committed stays. */
+  startOver(): void {
+    this.#pending = emptyPending();
+  }
+
   /** @returns whether something is in force that was not before */
   take(order: AgentOrder): boolean {
     switch (order.kind) {
@@ -76,12 +80,14 @@ export class SnapshotFeed {
     if (problem !== undefined) this.#log(`${resource} ${name}: ${problem}`);
   }
 
-  /** A name of the type Address may be a workload's or a service's: only a service's has a namespace and a host name. */
+  /** A name of the type Address may be a workload's or a service's. */
   #remove(resource: ResourceOrder["resource"], name: string): undefined {
     if (resource === "authorization") this.#pending.policies.set(name, undefined);
     else if (resource === "trust-bundle") this.#pending.bundles.set(name as TrustDomain, undefined);
-    else if (sharedGet(this.#snapshot.workloads, name)) this.#pending.workloads.set(name, undefined);
-    else this.#pending.services.set(name as ServiceName, undefined);
+    else {
+      this.#pending.workloads.set(name, undefined);
+      this.#pending.services.set(name as ServiceName, undefined);
+    }
     return undefined;
   }
 

@@ -1,4 +1,4 @@
-import type { Socket } from "node:net";
+import { systemClock } from "#mesh/clock.ts";
 import type { AgentOrder } from "../channel/agent-order.ts";
 import { closeDescriptors, type DescriptorMessage } from "../channel/descriptor-channel.ts";
 import { openSupervisorChannel, type SupervisorChannel } from "../channel/supervisor-channel.ts";
@@ -6,7 +6,6 @@ import { decodeWorkerMessage, type WorkerMessage } from "../channel/message.ts";
 import { encodeWorkerRecord } from "../channel/worker-record.ts";
 import { AgentLink } from "./agent-link.ts";
 import {
-  abandon,
   type Pipeline,
   refuseHandshake,
   refuseUnready,
@@ -39,6 +38,8 @@ export class Worker {
   readonly #pipeline: Pipeline;
   #serving = "";
   #needsRefresh = false;
+  /** What the agent that we have now was not told yet. */
+  #applied: number | undefined;
 
   constructor(settings: WorkerSettings, now: () => number, log: (message: string) => void) {
     this.#settings = settings;
@@ -47,7 +48,10 @@ export class Worker {
       snapshot: () => this.#feed.snapshot,
       roundRobin: new RoundRobin(),
       vitals: { metrics: new TcpMetrics(this.#counters), flows: this.#flows, now },
+      clock: systemClock,
       settings,
+      onMistake: ({ pod }, error) =>
+        log(`${pod.namespace}/${pod.name}: ${error instanceof Error ? error.stack : String(error)}`),
     };
     this.#agent = new AgentLink(
       (order) => this.#onOrder(order),
@@ -82,6 +86,7 @@ export class Worker {
 
   #onAgent([descriptor = -1]: readonly number[]): void {
     this.#agent.replace(descriptor);
+    this.#feed.startOver();
     this.#counters.startOver();
     this.#serving = "";
   }
@@ -99,6 +104,8 @@ export class Worker {
 
   #onOrder(order: AgentOrder): void {
     if (this.#feed.take(order)) this.#needsRefresh = true;
+    // Another agent counts in another way: only its own commits are acknowledged to it.
+    if (order.kind === "commit") this.#applied = order.generation;
   }
 
   /** Once for all orders that came together: a pod rebuilds its TLS contexts when its certificate or the bundle changed. */
@@ -107,21 +114,15 @@ export class Worker {
     this.#needsRefresh = false;
     const { snapshot } = this.#feed;
     for (const pod of this.#pods.values()) pod.refresh(snapshot, this.#feed.credentialsOf(pod.identity));
-    this.#agent.send({ kind: "applied", generation: snapshot.generation });
+    if (this.#applied !== undefined) this.#agent.send({ kind: "applied", generation: this.#applied });
+    this.#applied = undefined;
   }
 
   #events(log: (message: string) => void): PodEvents {
     const mesh = this.#pipeline;
-    /** Whatever can be expected is handled in the pipeline: what comes out of it is a mistake of ours. */
-    const watch = (pod: ServedPod, socket: Socket, direction: "inbound" | "outbound", serving: Promise<void>): void => {
-      serving.catch((error: unknown) => {
-        abandon(mesh, socket, direction);
-        log(`${pod.pod.namespace}/${pod.pod.name}: ${error instanceof Error ? error.stack : String(error)}`);
-      });
-    };
     return {
-      outbound: (pod, socket) => watch(pod, socket, "outbound", serveOutbound(mesh, pod, socket)),
-      inbound: (pod, socket) => watch(pod, socket, "inbound", serveInbound(mesh, pod, socket)),
+      outbound: (pod, socket) => void serveOutbound(mesh, pod, socket),
+      inbound: (pod, socket) => void serveInbound(mesh, pod, socket),
       tunnel: (pod, socket, peer) => serveTunnelConnection(mesh, pod, socket, peer),
       refusedHandshake: (pod, socket, problem) => refuseHandshake(mesh, pod, socket, problem),
       unready: (pod, socket, direction) => refuseUnready(mesh, pod, socket, direction),

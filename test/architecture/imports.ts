@@ -17,11 +17,15 @@ export const sourceFiles = (root: string): readonly string[] =>
 export const isTestFile = (file: string): boolean =>
   file.endsWith(".test.ts") || file.includes("/testing/") || file.startsWith("test/");
 
+/** `import "x"`, `import … from "x"` and `export … from "x"`, over several lines too; the formatter starts each on a line. */
+const STATIC_IMPORT = /^(?:import\s*|(?:import|export)\b[^;"=]*\bfrom\s*)"([^"\n]+)"/gm;
+const DYNAMIC_IMPORT = /\bimport\(\s*"([^"\n]+)"/g;
+
 /** Every static, dynamic and type-only import of a file. */
 export const importsOf = (root: string, file: string): readonly Import[] => {
   const source = readFileSync(join(root, file), "utf8").replaceAll(/^\s*(?:\/\/|\*|\/\*).*$/gm, "");
-  const specifiers = source.matchAll(/(?:\bfrom\s*|\bimport\s*\(?\s*)"([^"\n]+)"/g);
-  return Array.from(specifiers, ([, specifier = ""]) => ({ file, target: resolve(file, specifier) }));
+  const specifiers = [...source.matchAll(STATIC_IMPORT), ...source.matchAll(DYNAMIC_IMPORT)];
+  return specifiers.map(([, specifier = ""]) => ({ file, target: resolve(file, specifier) }));
 };
 
 const resolve = (file: string, specifier: string): string => {

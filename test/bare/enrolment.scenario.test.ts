@@ -176,7 +176,7 @@ test("rules that are flushed from outside are noticed, put back and logged", asy
   await node.sandbox.run(["nft", "flush", "ruleset"], { netns: "web" });
   await expect.poll(() => rules("web"), { timeout: 45_000, interval: 500 }).toContain("redirect to :15006");
   expect(node.supervisor?.output).toContain('"problem":"the nft rules are gone"');
-  expect(node.supervisor?.output).toContain("the pod is captured again");
+  await expect.poll(() => node.supervisor?.output, soon).toContain("the pod is captured again");
 }, 60_000);
 
 test("capabilities with which a pod could leave the mesh are recorded", async () => {

@@ -97,7 +97,7 @@ test("calls of one pod share a connection, those of another pod have their own",
 });
 
 test.each([
-  [4000, "CONNECT", "tunnel-broken"],
+  [4000, "CONNECT", "refused-by-peer"],
   [4001, "DENY", "denied-by-peer"],
   [5003, "CONNECT", "peer-cannot-connect"],
 ])("an answer of %i is a reset for the caller, and the log says what was meant", async (port, flags, reason) => {

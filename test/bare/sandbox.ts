@@ -56,14 +56,14 @@ export class Sandbox {
   /** Runs a command to its end. @returns what it wrote on stdout. @throws Error with what it wrote on stderr */
   async run(command: readonly string[], options: CommandOptions = {}): Promise<string> {
     const [program = "", ...args] = this.#inside(command, options);
-    const { stdout } = await run(program, args, { env: { ...process.env, ...options.env }, maxBuffer: 64 * 2 ** 20 });
+    const { stdout } = await run(program, args, { env: environment(options), maxBuffer: MAX_OUTPUT_BYTES });
     return stdout;
   }
 
   /** Starts a command. It ends with the sandbox at the latest. */
   start(command: readonly string[], options: CommandOptions = {}): Started {
     const [program = "", ...args] = this.#inside(command, options);
-    return new Started(spawn(program, args, { env: { ...process.env, ...options.env }, cwd: "/" }));
+    return new Started(spawn(program, args, { env: environment(options), cwd: "/" }));
   }
 
   async close(): Promise<void> {
@@ -95,6 +95,15 @@ export class Sandbox {
     ];
   }
 }
+
+const MAX_OUTPUT_BYTES = 64 * 2 ** 20;
+
+/** With the folders of ip and nft in the search path, which an ordinary user's lacks. */
+const environment = ({ env }: CommandOptions): NodeJS.ProcessEnv => ({
+  ...process.env,
+  PATH: `${process.env.PATH}:/usr/sbin:/sbin`,
+  ...env,
+});
 
 /** A command that runs, and what it has written so far. */
 export class Started {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { readMeshObject } from "#mesh/objects/mesh-object.ts";
+import type { PodObject } from "#mesh/objects/pod.ts";
 import { selects } from "#mesh/objects/metadata.ts";
 import { unwrap } from "#mesh/result.ts";
 
@@ -35,11 +36,13 @@ test("a cluster could run them: every container has an image, every pod a servic
   }
 });
 
-test("the service has its two replicas, on two nodes", () => {
+test("the service has two replicas, and every call to them crosses from one node to another", () => {
   const service = first.find((object) => object.kind === "Service");
-  const replicas = pods.filter((pod) => selects(service?.selector ?? new Map(), pod.metadata.labels));
-  const nodes = new Set(replicas.map(({ metadata }) => metadata.annotations.get("local.heddle.dev/node")));
-  expect(nodes).toEqual(new Set(["1", "2"]));
+  const isReplica = (pod: PodObject): boolean => selects(service?.selector ?? new Map(), pod.metadata.labels);
+  const nodesOf = (some: readonly PodObject[]): readonly unknown[] =>
+    some.map(({ metadata }) => metadata.annotations.get("local.heddle.dev/node"));
+  expect(nodesOf(pods.filter(isReplica))).toEqual(["2", "2"]);
+  expect(nodesOf(pods.filter((pod) => !isReplica(pod)))).toEqual(["1", "1"]);
 });
 
 test("strict mutual TLS is not asked for until somebody adds it", () => {

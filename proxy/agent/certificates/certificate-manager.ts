@@ -17,6 +17,8 @@ const BACKOFF: BackoffSettings = { firstMs: 1_000, maxMs: 150_000, jitter: 0.2 }
 const MAX_CONCURRENT = 8;
 /** With a certificate that is still good, the last attempts come at least so long before its end. */
 const LAST_CHANCE_MS = 5_000;
+/** However short the lives of certificates become, as when the CA's own ends, it is not asked without pause. */
+const MIN_RENEWAL_MS = 1_000;
 
 /** An identity as one worker holds it: every home has a key of its own. */
 export interface CertificateOwner {
@@ -31,12 +33,14 @@ export interface Entry {
   renewAt: number | undefined;
   failures: number;
   lastError: string | undefined;
+  /** The CA is being asked. */
+  isRequested: boolean;
   cancel: () => void;
 }
 
 export interface CertificateManagerOptions {
-  /** Has a CSR signed. @returns PEM as in Istio's CA API */
-  readonly sign: (csr: string, identity: SpiffeId, lifetimeMs: number) => Promise<readonly string[]>;
+  /** Has a CSR (PEM) signed. @returns PEM as in Istio's CA API */
+  readonly sign: (csr: string, owner: CertificateOwner, lifetimeMs: number) => Promise<readonly string[]>;
   /** What verifies the answer; undefined while it has not arrived. */
   readonly bundle: (trustDomain: string) => TrustBundle | undefined;
   readonly lifetimeMs: number;
@@ -79,6 +83,7 @@ export class CertificateManager {
         renewAt: undefined,
         failures: 0,
         lastError: undefined,
+        isRequested: false,
         cancel: () => undefined,
       };
       this.#entries.set(key, entry);
@@ -109,7 +114,7 @@ export class CertificateManager {
   /** What was waiting for a trust bundle need not wait any longer. */
   bundleArrived(): void {
     for (const entry of this.#entries.values()) {
-      if (entry.credentials || entry.failures === 0) continue;
+      if (entry.credentials || entry.failures === 0 || entry.isRequested) continue;
       entry.cancel();
       this.#request(entry);
     }
@@ -119,9 +124,11 @@ export class CertificateManager {
     // A pod that has no certificate at all cannot serve: it goes first.
     const priority = entry.credentials ? "renewal" : "first";
     entry.cancel = this.#queue.add(priority, async () => {
+      entry.isRequested = true;
       const problem = await this.#fetch(entry).catch((error: unknown) =>
         error instanceof Error ? error.message : String(error),
       );
+      entry.isRequested = false;
       if (this.#entries.get(ownerKey(entry.owner)) !== entry) return;
       if (problem === undefined) this.#succeed(entry);
       else this.#fail(entry, problem);
@@ -135,7 +142,7 @@ export class CertificateManager {
     const trusted = bundle(trustDomainOf(identity));
     if (!trusted) return `the trust bundle of ${trustDomainOf(identity)} has not arrived`;
     const keys = generateKeyPair();
-    const answer = await sign(createCsr(keys, identity), identity, lifetimeMs);
+    const answer = await sign(createCsr(keys, identity), entry.owner, lifetimeMs);
     const latest = bundle(trustDomainOf(identity)) ?? trusted;
     const expected = { id: identity, key: keys.privateKey, lifetimeMs, bundle: latest, now: clock.now() };
     const credentials = checkIssuedChain(answer, expected);
@@ -150,7 +157,8 @@ export class CertificateManager {
     if (!credentials) return;
     entry.failures = 0;
     entry.lastError = undefined;
-    entry.renewAt = renewalTime({ from: clock.now(), until: credentials.notAfter }, random);
+    const renewAt = renewalTime({ from: clock.now(), until: credentials.notAfter }, random);
+    entry.renewAt = Math.max(renewAt, clock.now() + MIN_RENEWAL_MS);
     this.#requestAt(entry, entry.renewAt);
     onIssued(entry.owner, credentials);
   }

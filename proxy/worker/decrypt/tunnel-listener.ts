@@ -12,7 +12,7 @@ import type { TrustBundle } from "#mesh/trust-bundle.ts";
 export interface TunnelListenerEvents {
   /** A caller who proved who it is. Nothing has been read yet. */
   readonly onPeer: (socket: TLSSocket, peer: VerifiedPeer<SpiffeId>) => void;
-  /** A caller who did not. The socket is destroyed. */
+  /** A caller who did not. The socket is destroyed afterwards. */
   readonly onRefused: (socket: Socket, problem: HandshakeProblem) => void;
 }
 
@@ -31,6 +31,8 @@ export class TunnelListener {
   readonly #trustDomain: TrustDomain;
   readonly #maxHandshakes: number;
   readonly #events: TunnelListenerEvents;
+  /** Every accepted socket, until it is closed. */
+  readonly #sockets = new Set<Socket>();
   #handshakes = 0;
 
   constructor(credentials: Credentials, bundle: TrustBundle, maxHandshakes: number, events: TunnelListenerEvents) {
@@ -41,8 +43,8 @@ export class TunnelListener {
     this.#server.on("secureConnection", (socket) => this.#onHandshake(socket));
     this.#server.on("tlsClientError", (error, socket) => {
       this.#handshakes--;
-      socket.destroy();
       events.onRefused(socket, handshakeRefusal(error));
+      socket.destroy();
     });
   }
 
@@ -55,11 +57,19 @@ export class TunnelListener {
   accept(socket: Socket): void {
     if (this.#handshakes >= this.#maxHandshakes) {
       const message = `${this.#maxHandshakes} handshakes are under way already`;
+      this.#events.onRefused(socket, { reason: "too-many-handshakes", message });
       socket.destroy();
-      return this.#events.onRefused(socket, { reason: "too-many-handshakes", message });
+      return;
     }
     this.#handshakes++;
+    this.#sockets.add(socket);
+    socket.once("close", () => this.#sockets.delete(socket));
     this.#server.emit("connection", socket);
+  }
+
+  /** Ends every connection, also within its handshake. */
+  close(): void {
+    for (const socket of this.#sockets) socket.destroy();
   }
 
   #onHandshake(socket: TLSSocket): void {
@@ -67,7 +77,7 @@ export class TunnelListener {
     socket.on("error", () => socket.destroy());
     const peer = verifyClient(socket, this.#trustDomain);
     if (peer.ok) return this.#events.onPeer(socket, peer.value);
-    socket.destroy();
     this.#events.onRefused(socket, peer.error);
+    socket.destroy();
   }
 }

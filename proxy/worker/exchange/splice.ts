@@ -1,24 +1,43 @@
-import type { Duplex } from "node:stream";
 import type { ByteStream } from "../../tunnel/tunnel.ts";
 
-/** How a connection ended. `reset`: an end was broken off and the other was told so. */
+/**
+ * How a connection ended. `reset`: one end was broken off, and the other was told so. `idle`: nothing moved for too long.
+ * `stopped`: we ended it.
+ */
 export type SpliceEnd =
-  | { readonly kind: "finished" }
-  | { readonly kind: "reset"; readonly by: "client" | "server"; readonly reason: string }
-  | { readonly kind: "idle" };
+  | { readonly kind: "finished" | "idle" | "stopped" }
+  | { readonly kind: "reset"; readonly by: "client" | "server"; readonly reason: string };
 
 export interface SpliceEvents {
   /** Bytes that have been handed on, in the direction of the request or of the answer. */
   readonly sent: (direction: "request" | "response", bytes: number) => void;
+  /** Called once, after {@link splice} has returned. */
   readonly ended: (end: SpliceEnd) => void;
+}
+
+/** One of the two streams, and what has become of each of its directions. */
+interface Side {
+  readonly name: "client" | "server";
+  readonly stream: ByteStream;
+  /** It said everything that it had to say. */
+  hasEnded: boolean;
+  /** It was told that the other has ended, and has passed that on. */
+  isToldEnd: boolean;
 }
 
 /**
  * Joins two byte streams until both directions have ended. Each direction ends by itself (half-close), waits while its reader
  * is slow, and holds no more than one chunk beyond what the streams hold; an end that is broken off breaks off the other.
  * @param idleTimeoutMs ends both when nothing moved in either direction for so long
+ * @returns how to break both off
  */
-export const splice = (client: ByteStream, server: ByteStream, idleTimeoutMs: number, events: SpliceEvents): void => {
+export const splice = (
+  client: ByteStream,
+  server: ByteStream,
+  idleTimeoutMs: number,
+  events: SpliceEvents,
+): (() => void) => {
+  const [a, b] = [newSide("client", client), newSide("server", server)];
   let isOver = false;
   let movedAt = performance.now();
   let idleTimer: NodeJS.Timeout | undefined;
@@ -29,54 +48,69 @@ export const splice = (client: ByteStream, server: ByteStream, idleTimeoutMs: nu
     if (end.kind !== "finished") for (const stream of [client, server]) stream.reset();
     events.ended(end);
   };
+  const breakOff = ({ name }: Side, reason: string): void => finish({ kind: "reset", by: name, reason });
   const watchIdle = (): void => {
     const restMs = movedAt + idleTimeoutMs - performance.now();
     if (restMs <= 0) finish({ kind: "idle" });
     else idleTimer = setTimeout(watchIdle, restMs);
   };
-  let openDirections = 2;
-  const direction = (from: Duplex, to: Duplex, name: "request" | "response"): void => {
-    carry(
-      from,
-      to,
-      (bytes) => {
-        movedAt = performance.now();
-        events.sent(name, bytes);
-      },
-      () => {
-        if (--openDirections === 0) finish({ kind: "finished" });
-      },
-    );
+  const onBytes = (direction: "request" | "response", bytes: number): void => {
+    movedAt = performance.now();
+    events.sent(direction, bytes);
   };
-  watchForReset(client.duplex, (reason) => finish({ kind: "reset", by: "client", reason }));
-  watchForReset(server.duplex, (reason) => finish({ kind: "reset", by: "server", reason }));
-  for (const [by, { duplex }] of Object.entries({ client, server } as const)) {
-    if (duplex.destroyed)
-      return finish({ kind: "reset", by: by as "client" | "server", reason: "gone before it began" });
+  const onEnd = (): void => {
+    if (a.isToldEnd && b.isToldEnd) finish({ kind: "finished" });
+  };
+  for (const side of [a, b]) watchForReset(side, breakOff);
+  const gone = [a, b].find(({ stream }) => stream.duplex.destroyed);
+  if (gone) queueMicrotask(() => breakOff(gone, "gone before it began"));
+  else {
+    idleTimer = setTimeout(watchIdle, idleTimeoutMs);
+    carry(a, b, (bytes) => onBytes("request", bytes), onEnd, breakOff);
+    carry(b, a, (bytes) => onBytes("response", bytes), onEnd, breakOff);
   }
-  direction(client.duplex, server.duplex, "request");
-  direction(server.duplex, client.duplex, "response");
-  watchIdle();
+  return () => finish({ kind: "stopped" });
 };
 
-/** One direction: bytes as they come, then the end. `onEnd` runs when the end has been handed to the other side's transport. */
-const carry = (from: Duplex, to: Duplex, onBytes: (bytes: number) => void, onEnd: () => void): void => {
-  from.on("data", (chunk: Uint8Array) => {
+const newSide = (name: Side["name"], stream: ByteStream): Side => ({ name, stream, hasEnded: false, isToldEnd: false });
+
+/** One direction: bytes as they come, then the end. */
+const carry = (
+  from: Side,
+  to: Side,
+  onBytes: (bytes: number) => void,
+  onEnd: () => void,
+  breakOff: (side: Side, reason: string) => void,
+): void => {
+  const [source, target] = [from.stream.duplex, to.stream.duplex];
+  source.on("data", (chunk: Uint8Array) => {
     onBytes(chunk.length);
-    if (!to.write(chunk)) {
-      from.pause();
-      to.once("drain", () => from.resume());
-    }
+    if (target.write(chunk)) return;
+    source.pause();
+    target.once("drain", () => source.resume());
   });
-  from.once("end", () => to.end(onEnd));
-  from.resume();
+  source.once("end", () => {
+    if (from.stream.isBroken) return breakOff(from, BROKEN);
+    from.hasEnded = true;
+    target.end((error?: Error | null) => {
+      if (error || to.stream.isBroken) return breakOff(to, error?.message ?? BROKEN);
+      to.isToldEnd = true;
+      onEnd();
+    });
+  });
+  source.resume();
 };
 
-/** A stream that closes without having ended in both directions was broken off, with or without saying so. */
-const watchForReset = (duplex: Duplex, onReset: (reason: string) => void): void => {
-  let reason = "closed without an end";
-  duplex.on("error", (error: NodeJS.ErrnoException) => (reason = error.code ?? error.message));
+/**
+ * A stream that fails was broken off, also after an end: a peer may end its direction and then reset the whole. So was one
+ * that closes while either of its directions is still open, whether it says so or not.
+ */
+const watchForReset = (side: Side, breakOff: (side: Side, reason: string) => void): void => {
+  const { duplex } = side.stream;
+  duplex.on("error", (error: NodeJS.ErrnoException) => breakOff(side, error.code ?? error.message));
   duplex.once("close", () => {
-    if (!duplex.readableEnded || !duplex.writableFinished) onReset(reason);
+    if (!side.hasEnded || !side.isToldEnd) breakOff(side, "closed without an end");
   });
 };
+
+const BROKEN = "broken off";

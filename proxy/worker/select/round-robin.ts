@@ -1,6 +1,6 @@
 import { type Service, serviceName, type ServicePort } from "#mesh/service.ts";
 import { type Snapshot, workloadsOf } from "#mesh/snapshot.ts";
-import type { SocketAddress } from "#mesh/socket-address.ts";
+import { formatSocketAddress, type SocketAddress } from "#mesh/socket-address.ts";
 import type { Workload } from "#mesh/workload.ts";
 import { type Endpoint, workloadEndpoint } from "./endpoint.ts";
 
@@ -16,18 +16,31 @@ export class RoundRobin {
   readonly #candidates = new WeakMap<readonly Workload[], Map<string, readonly Candidate[]>>();
   readonly #turns = new Map<string, number>();
 
-  /** @returns the next endpoint; undefined where the service has none that is healthy and has the port */
-  pick(snapshot: Snapshot, service: Service, port: ServicePort, called: SocketAddress): Endpoint | undefined {
+  /**
+   * @param tried addresses that are passed over
+   * @returns the next endpoint; undefined where the service has no other that is healthy and has the port
+   */
+  pick(
+    snapshot: Snapshot,
+    service: Service,
+    port: ServicePort,
+    called: SocketAddress,
+    tried: ReadonlySet<string> = new Set(),
+  ): Endpoint | undefined {
     const candidates = this.#candidatesOf(workloadsOf(snapshot, serviceName(service)), service, port);
     const key = `${serviceName(service)}:${port.port}`;
     const turn = this.#turns.get(key) ?? 0;
     this.#turns.set(key, turn + 1);
-    const candidate = candidates[turn % candidates.length];
-    return candidate && workloadEndpoint(candidate.workload, candidate.port, called.address);
+    for (let step = 0; step < candidates.length; step++) {
+      const candidate = candidates[(turn + step) % candidates.length];
+      const endpoint = candidate && workloadEndpoint(candidate.workload, candidate.port, called.address);
+      if (endpoint && !tried.has(formatSocketAddress(endpoint.address))) return endpoint;
+    }
+    return undefined;
   }
 
   #candidatesOf(workloads: readonly Workload[], service: Service, port: ServicePort): readonly Candidate[] {
-    const key = `${serviceName(service)}:${port.port}:${service.sendToUnready}`;
+    const key = `${serviceName(service)}:${port.port}:${port.targetPort}:${service.sendToUnready}`;
     const known = this.#candidates.get(workloads) ?? new Map<string, readonly Candidate[]>();
     this.#candidates.set(workloads, known);
     const cached = known.get(key);
@@ -36,7 +49,7 @@ export class RoundRobin {
       const own = workload.services.get(serviceName(service))?.find(({ servicePort }) => servicePort === port.port);
       const target = own?.targetPort || port.targetPort;
       const isUsable = workload.health === "healthy" || service.sendToUnready;
-      return isUsable && own && target > 0 && workload.addresses.length > 0 ? [{ workload, port: target }] : [];
+      return isUsable && own && target > 0 ? [{ workload, port: target }] : [];
     });
     known.set(key, candidates);
     return candidates;

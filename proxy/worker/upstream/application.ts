@@ -1,7 +1,8 @@
 import type { Socket } from "node:net";
 import type { SocketAddress } from "#mesh/socket-address.ts";
 import type { Permit } from "#mesh/policies/authorization.ts";
-import { dial, DialError } from "./dial.ts";
+import { DialError, type DialLimits } from "./dial.ts";
+import { dialFromStock } from "./dial-stock.ts";
 import type { SocketStocks } from "./socket-stock.ts";
 
 /**
@@ -13,21 +14,23 @@ const FIRST_TRY_MS = 1_000;
 /**
  * Connects to the pod's application, from the client's own address.
  * @param _permit that this client may
- * @throws DialError
+ * @throws DialError, NoSocketError
  */
 export const connectApplication = async (
   stocks: SocketStocks,
   client: SocketAddress,
   target: SocketAddress,
-  timeoutMs: number,
+  { timeoutMs, signal }: DialLimits,
   _permit: Permit,
 ): Promise<Socket> => {
   // A pod that calls itself has no other address to come from.
   const isOwnCall = client.address === target.address;
-  const attempt = async (limitMs: number): Promise<Socket> =>
-    isOwnCall
-      ? dial(await stocks.direct.take(), { target, timeoutMs: limitMs })
-      : dial(await stocks.local.take(), { target, from: client.address, timeoutMs: limitMs });
+  const attempt = (limitMs: number): Promise<Socket> => {
+    const how = { target, timeoutMs: limitMs, signal, allowHalfOpen: true };
+    return isOwnCall
+      ? dialFromStock(stocks, "direct", how)
+      : dialFromStock(stocks, "local", { ...how, from: client.address });
+  };
   try {
     return await attempt(Math.min(FIRST_TRY_MS, timeoutMs));
   } catch (error) {

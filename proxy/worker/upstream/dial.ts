@@ -3,22 +3,28 @@ import { Socket } from "node:net";
 import { type IpAddress, ipFamily } from "#mesh/ip-address.ts";
 import { formatSocketAddress, type SocketAddress } from "#mesh/socket-address.ts";
 import { hasIpv6 } from "../../kernel/ipv6.ts";
-import type { ByteStream } from "../../tunnel/tunnel.ts";
 
 /** A peer that is gone without a word is noticed by TCP after this and nine more probes; ztunnel's numbers. */
 const KEEPALIVE_MS = 180_000;
 
+/** How long connecting may take, and what puts an end to it earlier: whoever it is for is gone. */
+export interface DialLimits {
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
 /** How a socket is to be connected. */
-export interface Dial {
+export interface Dial extends DialLimits {
   readonly target: SocketAddress;
   /** The address to come from; undefined: the pod's own. */
   readonly from?: IpAddress | undefined;
   /** Only where the kernel does not choose the port within the socket's range. */
   readonly fromPort?: number | undefined;
-  readonly timeoutMs: number;
+  /** Whether the end of one direction leaves the other open: for an application's bytes, not for a connection of tunnels. */
+  readonly allowHalfOpen: boolean;
 }
 
-/** Why a connection was not made. `errno`: ECONNREFUSED, ETIMEDOUT, EADDRNOTAVAIL... */
+/** Why a connection was not made. `errno`: ECONNREFUSED, ETIMEDOUT, EADDRNOTAVAIL, ECANCELED... */
 export class DialError extends Error {
   readonly errno: string;
 
@@ -34,22 +40,32 @@ export class DialError extends Error {
  * @returns the connected socket, not yet reading
  * @throws DialError; the socket is closed then
  */
-export const dial = (descriptor: number, { target, from, fromPort, timeoutMs }: Dial): Promise<Socket> =>
+export const dial = (
+  descriptor: number,
+  { target, from, fromPort, timeoutMs, signal, allowHalfOpen }: Dial,
+): Promise<Socket> =>
   new Promise((resolve, reject) => {
-    const socket = adopt(descriptor, target);
-    const fail = (errno: string, detail: string): void => {
+    const socket = adopt(descriptor, target, allowHalfOpen);
+    const settle = (): void => {
       clearTimeout(timer);
-      socket.destroy();
-      reject(new DialError(target, errno, detail));
-    };
-    const timer = setTimeout(() => fail("ETIMEDOUT", `no answer within ${timeoutMs} ms`), timeoutMs);
-    const onError = (error: NodeJS.ErrnoException): void => fail(error.code ?? "ECONNRESET", error.message);
-    socket.once("error", onError);
-    socket.once("connect", () => {
-      clearTimeout(timer);
+      signal.removeEventListener("abort", onAbort);
       socket.off("error", onError);
       // Whoever joins it to another stream sees that it is gone; until then nobody listens.
       socket.on("error", () => undefined);
+    };
+    const fail = (errno: string, detail: string): void => {
+      settle();
+      socket.destroy();
+      reject(new DialError(target, errno, detail));
+    };
+    const onAbort = (): void => fail("ECANCELED", "whoever asked for it is gone");
+    const onError = (error: NodeJS.ErrnoException): void => fail(error.code ?? "ECONNRESET", error.message);
+    const timer = setTimeout(() => fail("ETIMEDOUT", `no answer within ${timeoutMs} ms`), timeoutMs);
+    socket.on("error", onError);
+    if (signal.aborted) return onAbort();
+    signal.addEventListener("abort", onAbort);
+    socket.once("connect", () => {
+      settle();
       socket.pause();
       resolve(socket);
     });
@@ -62,11 +78,9 @@ export const dial = (descriptor: number, { target, from, fromPort, timeoutMs }: 
     });
   });
 
-const adopt = (descriptor: number, target: SocketAddress): Socket => {
+const adopt = (descriptor: number, target: SocketAddress, allowHalfOpen: boolean): Socket => {
   try {
-    return new Socket({ fd: descriptor, manualStart: true, allowHalfOpen: true } as ConstructorParameters<
-      typeof Socket
-    >[0]);
+    return new Socket({ fd: descriptor, manualStart: true, allowHalfOpen } as ConstructorParameters<typeof Socket>[0]);
   } catch (error) {
     closeSync(descriptor);
     throw new DialError(target, "EBADF", String(error));
@@ -76,11 +90,3 @@ const adopt = (descriptor: number, target: SocketAddress): Socket => {
 /** The sockets are IPv6 ones that carry both families, unless the kernel has no IPv6: then there are no IPv6 addresses. */
 const onSocketFamily = (address: IpAddress): string =>
   ipFamily(address) === 4 && hasIpv6 ? `::ffff:${address}` : address;
-
-/** A TCP connection as one end of a splice. */
-export const socketByteStream = (socket: Socket): ByteStream => ({
-  duplex: socket,
-  reset: () => {
-    if (!socket.destroyed) socket.resetAndDestroy();
-  },
-});

@@ -1,6 +1,7 @@
 import { TunnelError } from "../../tunnel/tunnel.ts";
 import type { ResponseFlag } from "../vitals/tcp-metrics.ts";
 import { DialError } from "./dial.ts";
+import { NoSocketError } from "./socket-stock.ts";
 import { TunnelDialError, type TunnelDialStep } from "./tunnel-dial.ts";
 
 /** A failure as telemetry names it. */
@@ -9,8 +10,11 @@ export interface UpstreamFailure {
   /** One of a small, closed set. */
   readonly reason: string;
   readonly message: string;
-  /** Whether nothing reached the other side, so that another endpoint may be tried. */
-  readonly isSafeToRetry: boolean;
+  /**
+   * Whether it may be tried again, as nothing of the application has been sent: at another endpoint, or, where only the
+   * connection of the tunnel was lost, anywhere.
+   */
+  readonly retry: "never" | "elsewhere" | "anywhere";
 }
 
 const STEPS: Readonly<Record<TunnelDialStep, readonly [ResponseFlag, string]>> = {
@@ -19,6 +23,7 @@ const STEPS: Readonly<Record<TunnelDialStep, readonly [ResponseFlag, string]>> =
   tls: ["TLS_FAILURE", "tunnel-tls-failed"],
   identity: ["IDENTITY_ERROR", "unexpected-identity"],
   settings: ["H2_HANDSHAKE_FAILURE", "tunnel-not-accepted"],
+  "trust-domain": ["IDENTITY_ERROR", "foreign-trust-domain"],
 };
 
 const STATUSES: ReadonlyMap<number, readonly [ResponseFlag, string]> = new Map([
@@ -26,20 +31,26 @@ const STATUSES: ReadonlyMap<number, readonly [ResponseFlag, string]> = new Map([
   [503, ["CONNECT", "peer-cannot-connect"]],
 ]);
 
-/** What went wrong on the way to the other side. */
+/** What went wrong on the way to the other side. @throws what is none of the ways in which that can fail */
 export const upstreamFailure = (error: unknown): UpstreamFailure => {
-  const message = error instanceof Error ? error.message : String(error);
   if (error instanceof TunnelDialError) {
     const [flag, reason] = STEPS[error.step];
-    return { flag, reason, message, isSafeToRetry: true };
+    return { flag, reason, message: error.message, retry: "elsewhere" };
   }
-  if (error instanceof TunnelError) {
-    const [flag, reason] = (error.status !== undefined && STATUSES.get(error.status)) || ["CONNECT", "tunnel-broken"];
-    return { flag, reason, message, isSafeToRetry: false };
-  }
+  if (error instanceof TunnelError) return tunnelFailure(error);
   if (error instanceof DialError) {
     const reason = error.errno === "ETIMEDOUT" ? "connect-timeout" : "connect-failed";
-    return { flag: "CONNECT", reason, message, isSafeToRetry: true };
+    return { flag: "CONNECT", reason, message: error.message, retry: "elsewhere" };
   }
-  return { flag: "CONNECT", reason: "no-socket", message, isSafeToRetry: false };
+  if (error instanceof NoSocketError) {
+    return { flag: "CONNECT", reason: "no-socket", message: error.message, retry: "never" };
+  }
+  throw error;
+};
+
+const tunnelFailure = ({ kind, status, message }: TunnelError): UpstreamFailure => {
+  if (kind === "broken") return { flag: "CONNECT", reason: "tunnel-broken", message, retry: "anywhere" };
+  if (kind === "unanswered") return { flag: "CONNECT", reason: "tunnel-unanswered", message, retry: "never" };
+  const [flag, reason] = STATUSES.get(status ?? 0) ?? ["CONNECT", "refused-by-peer"];
+  return { flag, reason, message, retry: "never" };
 };

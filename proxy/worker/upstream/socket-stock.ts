@@ -8,6 +8,16 @@ const MAX_STOCK = 64;
 const MAX_WAITING = 10_000;
 /** The supervisor answers within a millisecond; where it does not, something is wrong with the node. */
 const WAIT_MS = 5_000;
+/** It gives a worker no more than its allowance, and says nothing of the rest: that is asked for again. */
+const ASK_AGAIN_MS = 100;
+
+/** Why a dial got no socket. */
+export class NoSocketError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "NoSocketError";
+  }
+}
 
 interface Waiter {
   readonly resolve: (descriptor: number) => void;
@@ -19,10 +29,11 @@ interface Waiter {
 export class SocketStock {
   readonly #request: (count: number) => void;
   readonly #sockets: number[] = [];
-  readonly #waiting: Waiter[] = [];
-  /** Asked for and not yet arrived. */
+  readonly #waiting = new Set<Waiter>();
+  /** Asked for and not yet arrived, as far as we know. */
   #coming = 0;
   #target = MIN_STOCK;
+  #askAgain: NodeJS.Timeout | undefined;
   #isClosed = false;
 
   /** @param request asks the supervisor for so many sockets of this kind */
@@ -30,54 +41,77 @@ export class SocketStock {
     this.#request = request;
   }
 
-  /** @returns a socket that belongs to the caller. @throws Error if none comes, or the pod is gone */
-  take(): Promise<number> {
+  /** @returns a socket that belongs to the caller. @throws NoSocketError if none comes, or the pod is gone */
+  async take(): Promise<number> {
+    if (this.#isClosed) throw new NoSocketError("the pod is gone");
     const socket = this.#sockets.shift();
-    if (this.#sockets.length * 2 <= this.#target) this.#refill();
-    if (socket !== undefined) return Promise.resolve(socket);
-    if (this.#isClosed || this.#waiting.length >= MAX_WAITING)
-      return Promise.reject(new Error("no socket for the pod"));
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        this.#waiting.splice(this.#waiting.indexOf(waiter), 1);
-        // What was asked for may never come: the supervisor forgets requests when it restarts a worker.
-        this.#coming = 0;
-        reject(new Error(`the supervisor sent no socket within ${WAIT_MS} ms`));
-      }, WAIT_MS);
-      const waiter: Waiter = { resolve, reject, timer };
-      this.#waiting.push(waiter);
-    });
+    if (socket === undefined) return this.#wait();
+    this.#refill();
+    return socket;
   }
 
   /** Sockets have arrived. */
   add(sockets: readonly number[]): void {
     this.#coming = Math.max(0, this.#coming - sockets.length);
     for (const socket of sockets) {
-      const waiter = this.#waiting.shift();
-      if (this.#isClosed) closeSync(socket);
-      else if (waiter) {
-        clearTimeout(waiter.timer);
+      const [waiter] = this.#waiting;
+      if (waiter) {
+        this.#forget(waiter);
         waiter.resolve(socket);
-      } else this.#sockets.push(socket);
+      } else if (this.#isClosed || this.#sockets.length >= MAX_STOCK) closeSync(socket);
+      else this.#sockets.push(socket);
     }
   }
 
   close(): void {
     this.#isClosed = true;
     for (const socket of this.#sockets.splice(0)) closeSync(socket);
-    for (const { timer, reject } of this.#waiting.splice(0)) {
-      clearTimeout(timer);
-      reject(new Error("the pod is gone"));
+    for (const waiter of this.#waiting) {
+      this.#forget(waiter);
+      waiter.reject(new NoSocketError("the pod is gone"));
     }
   }
 
+  #wait(): Promise<number> {
+    if (this.#waiting.size >= MAX_WAITING) {
+      return Promise.reject(new NoSocketError(`${MAX_WAITING} dials of the pod wait for a socket`));
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<number>();
+    const timer = setTimeout(() => {
+      this.#forget(waiter);
+      reject(new NoSocketError(`the supervisor sent no socket within ${WAIT_MS} ms`));
+    }, WAIT_MS);
+    const waiter: Waiter = { resolve, reject, timer };
+    this.#waiting.add(waiter);
+    this.#target = Math.min(this.#target * 2, MAX_STOCK);
+    this.#refill();
+    this.#watch();
+    return promise;
+  }
+
+  #forget(waiter: Waiter): void {
+    clearTimeout(waiter.timer);
+    this.#waiting.delete(waiter);
+    if (this.#waiting.size > 0) return;
+    clearTimeout(this.#askAgain);
+    this.#askAgain = undefined;
+  }
+
+  /** Asks when half of the stock is left, so that sockets travel in batches; what waits counts as taken already. */
   #refill(): void {
-    if (this.#isClosed) return;
-    if (this.#sockets.length === 0) this.#target = Math.min(this.#target * 2, MAX_STOCK);
-    const wanted = this.#target + this.#waiting.length - this.#sockets.length - this.#coming;
-    if (wanted <= 0) return;
-    this.#coming += wanted;
-    this.#request(wanted);
+    const left = this.#sockets.length + this.#coming - this.#waiting.size;
+    if (left * 2 > this.#target) return;
+    this.#coming += this.#target - left;
+    this.#request(this.#target - left);
+  }
+
+  #watch(): void {
+    this.#askAgain ??= setTimeout(() => {
+      this.#askAgain = undefined;
+      this.#coming = 0;
+      this.#refill();
+      this.#watch();
+    }, ASK_AGAIN_MS);
   }
 }
 

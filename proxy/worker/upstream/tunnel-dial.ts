@@ -8,10 +8,10 @@ import { TUNNEL_PORT } from "#mesh/ports.ts";
 import type { SpiffeId } from "#mesh/spiffe-id.ts";
 import { openTunnelConnection } from "../../tunnel/http2-client.ts";
 import type { TunnelConnection, TunnelLimits } from "../../tunnel/tunnel.ts";
-import { dial, DialError } from "./dial.ts";
+import { dial, DialError, type DialLimits } from "./dial.ts";
 
-/** At which step a tunnel connection failed; all of them are before a byte of the application was sent. */
-export type TunnelDialStep = "connect-timeout" | "connect" | "tls" | "identity" | "settings";
+/** At which step a tunnel connection failed; the first is before it was dialled, all of them are before a byte of the application was sent. */
+export type TunnelDialStep = "trust-domain" | "connect-timeout" | "connect" | "tls" | "identity" | "settings";
 
 /** Why there is no tunnel connection. */
 export class TunnelDialError extends Error {
@@ -41,27 +41,36 @@ export const dialTunnel = async (
   target: TunnelTarget,
   context: ClientContext,
   limits: TunnelLimits,
-  timeoutMs: number,
+  dialLimits: DialLimits,
   onClosed: () => void,
 ): Promise<TunnelConnection> => {
-  const raw = await connectTcp(descriptor, target.address, timeoutMs);
-  const socket = await secure(raw, target.identity, context);
+  const raw = await connectTcp(descriptor, target.address, dialLimits);
+  const onAbort = (): void => void raw.destroy();
+  dialLimits.signal.addEventListener("abort", onAbort);
   try {
-    return await openTunnelConnection(socket, limits, onClosed);
+    const socket = await secure(raw, target.identity, context);
+    return await openTunnelConnection(socket, limits, onClosed).catch((error: unknown) => {
+      const detail = error instanceof Error ? error.message : String(error);
+      throw new TunnelDialError("settings", `${detail}; it may not accept our certificate`);
+    });
   } catch (error) {
-    socket.destroy();
-    const detail = error instanceof Error ? error.message : String(error);
-    throw new TunnelDialError("settings", `${detail}; it may not accept our certificate`);
+    raw.destroy();
+    throw error;
+  } finally {
+    dialLimits.signal.removeEventListener("abort", onAbort);
   }
 };
 
-const connectTcp = async (descriptor: number, address: IpAddress, timeoutMs: number): Promise<Socket> => {
+const connectTcp = async (descriptor: number, address: IpAddress, limits: DialLimits): Promise<Socket> => {
   try {
-    return await dial(descriptor, { target: { address, port: TUNNEL_PORT }, timeoutMs });
+    return await dial(descriptor, { target: { address, port: TUNNEL_PORT }, allowHalfOpen: false, ...limits });
   } catch (error) {
     const isTimeout = error instanceof DialError && error.errno === "ETIMEDOUT";
     const hint = isTimeout ? "; a NetworkPolicy may block port 15008" : "";
-    throw new TunnelDialError(isTimeout ? "connect-timeout" : "connect", `${String(error)}${hint}`);
+    throw new TunnelDialError(
+      isTimeout ? "connect-timeout" : "connect",
+      `${error instanceof Error ? error.message : String(error)}${hint}`,
+    );
   }
 };
 

@@ -1,4 +1,4 @@
-import type { TunnelConnection } from "../../tunnel/tunnel.ts";
+import { type ByteStream, type TunnelConnection, TunnelError, type TunnelRequest } from "../../tunnel/tunnel.ts";
 
 /**
  * Whom a tunnel connection belongs to, and whom it reaches. The pod that calls is not in the key because each pod has a pool
@@ -18,10 +18,15 @@ interface Pooled {
   idleSince: number | undefined;
 }
 
+/** The connections of one key. */
 interface Group {
+  readonly name: string;
   readonly generation: number;
   readonly pooled: Set<Pooled>;
   dialing: Promise<void> | undefined;
+  /** Calls of {@link TunnelPool.open} under way: they may still need a connection that is being made. */
+  users: number;
+  isRetired: boolean;
 }
 
 /** Makes one tunnel connection. `onClosed` must be called when it is gone. */
@@ -30,6 +35,8 @@ export type DialTunnel = (onClosed: () => void) => Promise<TunnelConnection>;
 /** The tunnel connections that one pod has to others. */
 export class TunnelPool {
   readonly #groups = new Map<string, Group>();
+  /** All of them, also those that are retired. */
+  readonly #connections = new Set<TunnelConnection>();
   readonly #now: () => number;
   #isClosed = false;
 
@@ -39,30 +46,39 @@ export class TunnelPool {
   }
 
   /**
-   * A connection with room for one more tunnel; the caller must open it at once. Callers that come while one is being made wait
-   * for that one.
-   * @throws whatever `dial` throws: to everybody who waited
+   * Opens a tunnel, through a connection that has room for it. Callers that come while one is being made wait for that one; each
+   * takes its place in it at once, so that the next sees how much is left.
+   * @throws whatever `dial` throws, to everybody who waited; TunnelError
    */
-  async acquire(key: PoolKey, dial: DialTunnel): Promise<TunnelConnection> {
-    const name = `${key.credentialGeneration}|${key.destinationUid}|${key.expectedIdentity}|${key.address}`;
-    for (;;) {
-      if (this.#isClosed) throw new Error("the pod is gone");
-      const group = this.#group(name, key.credentialGeneration);
-      for (const pooled of group.pooled) {
-        if (pooled.connection.room === 0) continue;
-        pooled.idleSince = undefined;
-        return pooled.connection;
+  async open(key: PoolKey, request: TunnelRequest, dial: DialTunnel): Promise<ByteStream> {
+    const group = this.#group(key);
+    group.users++;
+    try {
+      for (;;) {
+        if (this.#isClosed) throw new Error("the pod is gone");
+        const pooled = [...group.pooled].find(({ connection }) => connection.room > 0);
+        if (pooled) {
+          pooled.idleSince = undefined;
+          return await pooled.connection.open(request);
+        }
+        group.dialing ??= this.#dial(group, dial).finally(() => (group.dialing = undefined));
+        await group.dialing;
       }
-      group.dialing ??= this.#dial(name, group, dial).finally(() => (group.dialing = undefined));
-      await group.dialing;
+    } finally {
+      group.users--;
+      this.#tidy(group);
     }
   }
 
-  /** Connections made with older credentials end with their last tunnel. */
+  /**
+   * Connections made with older credentials end with their last tunnel; one that is being made serves those who wait for it
+   * before.
+   */
   retire(currentGeneration: number): void {
-    for (const [name, group] of this.#groups) {
+    for (const group of this.#groups.values()) {
       if (group.generation === currentGeneration) continue;
-      this.#groups.delete(name);
+      this.#groups.delete(group.name);
+      group.isRetired = true;
       for (const { connection } of group.pooled) connection.drain();
     }
   }
@@ -78,38 +94,40 @@ export class TunnelPool {
     }
   }
 
-  get connections(): number {
-    return [...this.#groups.values()].reduce((sum, { pooled }) => sum + pooled.size, 0);
-  }
-
   close(): void {
     this.#isClosed = true;
-    for (const { pooled } of this.#groups.values()) {
-      for (const { connection } of pooled) connection.destroy("the pod is gone");
-    }
-    this.#groups.clear();
+    for (const connection of this.#connections) connection.destroy("the pod is gone");
   }
 
-  #group(name: string, generation: number): Group {
-    const group = this.#groups.get(name) ?? { generation, pooled: new Set<Pooled>(), dialing: undefined };
+  #group({ credentialGeneration: generation, destinationUid, expectedIdentity, address }: PoolKey): Group {
+    const name = `${generation}|${destinationUid}|${expectedIdentity}|${address}`;
+    const known = this.#groups.get(name);
+    if (known) return known;
+    const group: Group = { name, generation, pooled: new Set(), dialing: undefined, users: 0, isRetired: false };
     this.#groups.set(name, group);
     return group;
   }
 
-  async #dial(name: string, group: Group, dial: DialTunnel): Promise<void> {
+  #tidy(group: Group): void {
+    if (group.users > 0) return;
+    if (group.isRetired) for (const { connection } of group.pooled) connection.drain();
+    else if (group.pooled.size === 0) this.#groups.delete(group.name);
+  }
+
+  async #dial(group: Group, dial: DialTunnel): Promise<void> {
     let pooled: Pooled | undefined;
-    const forget = (): void => {
+    const connection = await dial(() => {
       if (pooled) group.pooled.delete(pooled);
-      if (group.pooled.size === 0 && !group.dialing && this.#groups.get(name) === group) this.#groups.delete(name);
-    };
-    try {
-      pooled = { connection: await dial(forget), idleSince: undefined };
-      group.pooled.add(pooled);
-      if (this.#isClosed) pooled.connection.destroy("the pod is gone");
-      else if (this.#groups.get(name) !== group) pooled.connection.drain();
-    } catch (error) {
-      if (group.pooled.size === 0 && this.#groups.get(name) === group) this.#groups.delete(name);
-      throw error;
+      this.#connections.delete(connection);
+      this.#tidy(group);
+    });
+    this.#connections.add(connection);
+    if (this.#isClosed) return connection.destroy("the pod is gone");
+    if (connection.room === 0) {
+      connection.drain();
+      throw new TunnelError("broken", "the other end takes no tunnels");
     }
+    pooled = { connection, idleSince: undefined };
+    group.pooled.add(pooled);
   }
 }

@@ -36,6 +36,7 @@ export class ConnectionRecord {
   #receivedBytes: Counter | undefined;
   #sentBytes: Counter | undefined;
   #extra: Flow = {};
+  #endpoint: Flow = {};
   #received = 0;
   #sent = 0;
 
@@ -66,6 +67,11 @@ export class ConnectionRecord {
   /** Adds fields to every line that follows, for example the policy that decided. */
   note(fields: Flow): void {
     this.#extra = { ...this.#extra, ...fields };
+  }
+
+  /** The same for where it goes; a later endpoint takes the place of an earlier one. */
+  noteEndpoint(fields: Flow): void {
+    this.#endpoint = fields;
   }
 
   /** Both sides are connected. */
@@ -128,6 +134,7 @@ export class ConnectionRecord {
       ...endFields("dst", destination, ends.destination, ends.destinationPrincipal),
       ...(ends.service && { "dst.service": ends.service.hostname }),
       connection_security_policy: ends.isMutualTls ? "mutual_tls" : "none",
+      ...this.#endpoint,
       ...this.#extra,
       ...fields,
     });

@@ -1,4 +1,5 @@
-import type { Labels, Series, WorkerReport } from "../../channel/worker-report.ts";
+import { WORKER_METRICS, type WorkerMetric } from "../../channel/worker-metrics.ts";
+import { type Labels, MAX_SERIES_IDS, type Series, type WorkerReport } from "../../channel/worker-report.ts";
 
 /** One series of a counter. Adding to it is what the hot path does. */
 export class Counter {
@@ -21,10 +22,13 @@ export class Counter {
   }
 }
 
-/** Series of one worker. What comes beyond is counted in one series that says so: nothing is lost or counted twice. */
-const MAX_SERIES = 10_000;
+/**
+ * Series of one worker. What comes beyond is counted in one series of its metric that says so: nothing is lost or counted
+ * twice. These too need a number.
+ */
+const MAX_SERIES = MAX_SERIES_IDS - Object.keys(WORKER_METRICS).length;
 const OVERFLOW: Labels = { overflow: "true" };
-/** Series named in one report, so that it fits into a frame. */
+/** Series named in one report, so that it usually fits into a frame. */
 const MAX_NAMED = 400;
 
 interface KnownSeries {
@@ -42,7 +46,7 @@ export class Counters {
    * The counter of a metric with these labels. Keep it: finding it takes longer than adding to it.
    * @param labels in the same order for every series of a metric
    */
-  counter(metric: string, labels: Labels): Counter {
+  counter(metric: WorkerMetric, labels: Labels): Counter {
     const key = `${metric}|${Object.values(labels).join("|")}`;
     const known = this.#known.get(key);
     if (known) return known.counter;

@@ -2,7 +2,7 @@ import type { Flow, WorkerReport } from "../../channel/worker-report.ts";
 
 /** Lines that wait to be sent. Beyond it lines are left out, and how many is said: traffic does not wait for its log. */
 const MAX_WAITING = 8_192;
-/** Lines in one report, so that it fits into a frame. */
+/** Lines in one report, so that it usually fits into a frame. */
 const MAX_PER_REPORT = 256;
 
 /** What happened to connections, on its way to the agent's access log. */

@@ -1,3 +1,4 @@
+import type { WorkerMetric } from "../../channel/worker-metrics.ts";
 import type { Counter, Counters } from "./counters.ts";
 import { type ConnectionEnds, endsKey, tcpLabels } from "./tcp-labels.ts";
 
@@ -52,19 +53,18 @@ export class TcpMetrics {
   #make(ends: ConnectionEnds): ConnectionCounters {
     const labels = tcpLabels(ends);
     const made = new Map<string, Counter>();
-    const counter = (name: string, flag: ResponseFlag): Counter => {
-      const key = name + flag;
-      const known =
-        made.get(key) ?? this.#counters.counter(`istio_tcp_${name}_total`, { ...labels, response_flags: flag });
+    const counter = (metric: WorkerMetric, flag: ResponseFlag): Counter => {
+      const key = metric + flag;
+      const known = made.get(key) ?? this.#counters.counter(metric, { ...labels, response_flags: flag });
       made.set(key, known);
       return known;
     };
     return {
-      opened: () => counter("connections_opened", "-"),
-      received: () => counter("received_bytes", "-"),
-      sent: () => counter("sent_bytes", "-"),
-      closed: (flag) => counter("connections_closed", flag),
-      failed: (flag) => counter("connections_failed", flag),
+      opened: () => counter("istio_tcp_connections_opened_total", "-"),
+      received: () => counter("istio_tcp_received_bytes_total", "-"),
+      sent: () => counter("istio_tcp_sent_bytes_total", "-"),
+      closed: (flag) => counter("istio_tcp_connections_closed_total", flag),
+      failed: (flag) => counter("istio_tcp_connections_failed_total", flag),
     };
   }
 }

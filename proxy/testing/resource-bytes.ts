@@ -1,0 +1,50 @@
+import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { TrustBundleSchema } from "#api/gen/heddle/trust/v1alpha1/trust_bundle_pb.js";
+import { AuthorizationSchema } from "#api/gen/istio/security/authorization_pb.js";
+import {
+  AddressSchema,
+  type ServiceSchema,
+  TunnelProtocol,
+  type WorkloadSchema,
+} from "#api/gen/istio/workload/workload_pb.js";
+
+/** For tests: a resource as the control plane sends it, of a pod `shop/web-0` unless something else is said. */
+export const workloadBytes = (changes: MessageInitShape<typeof WorkloadSchema> = {}): Uint8Array => {
+  const value = {
+    uid: WEB_0,
+    name: "web-0",
+    namespace: "shop",
+    serviceAccount: "web",
+    addresses: [Uint8Array.of(10, 244, 1, 10)],
+    tunnelProtocol: TunnelProtocol.HBONE,
+    ...changes,
+  };
+  return toBinary(AddressSchema, create(AddressSchema, { type: { case: "workload", value } }));
+};
+
+/** Name of the resource that {@link workloadBytes} makes by default. */
+export const WEB_0 = "Kubernetes//Pod/shop/web-0";
+
+/** For tests: the service `web` in the namespace `shop`. */
+export const serviceBytes = (changes: MessageInitShape<typeof ServiceSchema> = {}): Uint8Array => {
+  const value = {
+    name: "web",
+    namespace: "shop",
+    hostname: "web.shop.svc.cluster.local",
+    addresses: [{ address: Uint8Array.of(10, 96, 0, 10) }],
+    ports: [{ servicePort: 80, targetPort: 8080 }],
+    ...changes,
+  };
+  return toBinary(AddressSchema, create(AddressSchema, { type: { case: "service", value } }));
+};
+
+/** Name of the resource that {@link serviceBytes} makes by default. */
+export const WEB_SERVICE = "shop/web.shop.svc.cluster.local";
+
+/** For tests: a policy, `shop/deny` unless something else is said. */
+export const policyBytes = (changes: MessageInitShape<typeof AuthorizationSchema> = {}): Uint8Array =>
+  toBinary(AuthorizationSchema, create(AuthorizationSchema, { namespace: "shop", name: "deny", ...changes }));
+
+/** For tests: a trust bundle. */
+export const bundleBytes = (roots: readonly Uint8Array[], trustDomain = "cluster.local"): Uint8Array =>
+  toBinary(TrustBundleSchema, create(TrustBundleSchema, { trustDomain, roots: [...roots] }));
