@@ -17,6 +17,9 @@ import { ResourceStore, type ResourceUpdate } from "./resource-store.ts";
 import type { AgentSettings } from "./settings.ts";
 import { WorkerLink, type WorkerLife } from "./worker-link.ts";
 
+/** How often it is looked whether the workers are alive. */
+const CHECK_MS = 1_000;
+
 /** How the link to the control plane stands. */
 export interface ControlPlaneState {
   isConnected: boolean;
@@ -97,6 +100,7 @@ export class Agent {
 
   start(): void {
     this.#stream.start();
+    this.#watchWorkers();
   }
 
   get workers(): readonly WorkerLink[] {
@@ -192,6 +196,11 @@ export class Agent {
       case "flows":
         return this.accessLog.write(index, report.flows, report.dropped);
     }
+  }
+
+  #watchWorkers(): void {
+    for (const link of this.#workers.values()) link.check();
+    this.#clock.after(CHECK_MS, () => this.#watchWorkers());
   }
 
   /** Takes a response over, and tells the workers, once every type is there. */

@@ -6,7 +6,6 @@ export interface AgentSettings {
   readonly node: string;
   readonly cluster: string;
   readonly trustDomain: TrustDomain;
-  readonly supervisorPid: number;
   readonly isolation: "full" | "reduced";
   readonly controlPlane: {
     /** `host:port` */
@@ -48,13 +47,10 @@ export const readSettings = (environment: NodeJS.ProcessEnv): AgentSettings => {
   const wantedLog = environment.HEDDLE_ACCESS_LOG || "all";
   const accessLog = ACCESS_LOG_MODES.find((mode) => mode === wantedLog);
   if (!accessLog) problems.push(`HEDDLE_ACCESS_LOG must be one of ${ACCESS_LOG_MODES.join(", ")}`);
-  const supervisorPid = Number(need("HEDDLE_SUPERVISOR_PID"));
-  if (!Number.isInteger(supervisorPid)) problems.push("HEDDLE_SUPERVISOR_PID must be a number");
   const settings: AgentSettings = {
     node: need("HEDDLE_NODE"),
     cluster: need("HEDDLE_CLUSTER", "Kubernetes"),
     trustDomain: trustDomain.ok ? trustDomain.value : ("" as TrustDomain),
-    supervisorPid,
     isolation: environment.HEDDLE_ISOLATION === "full" ? "full" : "reduced",
     controlPlane: {
       address: need("HEDDLE_CONTROL_PLANE"),

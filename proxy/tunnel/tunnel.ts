@@ -80,7 +80,7 @@ export class TunnelError extends Error {
 export interface TunnelLimits {
   /** What one tunnel may hold for a reader that does not read. */
   readonly streamWindow: number;
-  /** Four times the stream's, so that one slow tunnel does not stop the others (hyper's advice, and ztunnel's numbers). */
+  /** Many times the stream's, so that one slow tunnel does not stop the others. */
   readonly connectionWindow: number;
   readonly maxFrameSize: number;
   readonly maxHeaderBytes: number;

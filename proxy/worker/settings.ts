@@ -7,7 +7,6 @@ export interface WorkerSettings {
   readonly node: string;
   readonly cluster: string;
   readonly index: number;
-  readonly supervisorPid: number;
   readonly trustDomain: TrustDomain;
   readonly accept: {
     /** How long connections to a new pod wait in the kernel for its record and certificate, before they are refused. */
@@ -66,7 +65,6 @@ export const readSettings = (environment: NodeJS.ProcessEnv): WorkerSettings => 
     node: environment.HEDDLE_NODE ?? "",
     cluster: environment.HEDDLE_CLUSTER || "Kubernetes",
     index: number("HEDDLE_WORKER"),
-    supervisorPid: number("HEDDLE_SUPERVISOR_PID"),
     trustDomain: trustDomain.ok ? trustDomain.value : ("" as TrustDomain),
     accept: { startWaitMs: duration("HEDDLE_START_WAIT"), maxConnectionsPerPod: MAX_CONNECTIONS_PER_POD },
     decrypt: {

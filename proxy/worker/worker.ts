@@ -23,6 +23,8 @@ import { TcpMetrics } from "./vitals/tcp-metrics.ts";
 
 /** How soon what happened is told to the agent; what a worker that is killed had not told is lost. */
 const REPORT_MS = 100;
+/** How many reports later it says which pods it serves although nothing changed, so that the agent knows that it lives. */
+const LIFE_SIGN_REPORTS = 10;
 /** How often idle tunnel connections are looked for. */
 const SWEEP_MS = 5_000;
 
@@ -37,6 +39,7 @@ export class Worker {
   readonly #supervisor: SupervisorChannel;
   readonly #pipeline: Pipeline;
   #serving = "";
+  #reports = 0;
   #needsRefresh = false;
   /** What the agent that we have now was not told yet. */
   #applied: number | undefined;
@@ -137,7 +140,7 @@ export class Worker {
     for (const report of this.#counters.takeReports()) this.#agent.send(report);
     for (const report of this.#flows.takeReports()) this.#agent.send(report);
     const slots = [...this.#pods.values()].filter(({ isServing }) => isServing).map(({ slot }) => slot);
-    if (slots.join() === this.#serving) return;
+    if (slots.join() === this.#serving && ++this.#reports % LIFE_SIGN_REPORTS !== 0) return;
     this.#serving = slots.join();
     this.#agent.send({ kind: "serving", slots });
   }

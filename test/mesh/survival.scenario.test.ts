@@ -57,6 +57,16 @@ test.each([1, 2])(
   },
 );
 
+test("a worker that hangs is ended and replaced", async () => {
+  const address = await mesh.address("shop/web");
+  const before = await worker(2);
+  await mesh.signal({ node: "node-2", role: "worker", index: 0, signal: "SIGSTOP" });
+  await expect
+    .poll(async () => (await worker(2))?.startId ?? before?.startId, { timeout: 60_000 })
+    .not.toBe(before?.startId);
+  expect((await mesh.ask("shop/client", address)).pod).toBe("web");
+});
+
 test("counters never go back, and nothing is counted twice, when a worker is replaced", async () => {
   const address = await mesh.address("shop/web");
   const opened = async (): Promise<number> =>
