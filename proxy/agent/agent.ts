@@ -43,6 +43,8 @@ export class Agent {
   readonly controlPlane: ControlPlaneState;
   /** Connections that were open when their worker ended. */
   lostConnections = 0;
+  /** Workers started anew, also those that are gone meanwhile. */
+  workerRestarts = 0;
   readonly #logger: Logger;
   readonly #clock: Clock;
   readonly #client: ControlPlaneClient;
@@ -50,7 +52,13 @@ export class Agent {
   readonly #endWorker: (life: WorkerLife) => void;
   readonly #workers = new Map<string, WorkerLink>();
   readonly #serving = new Map<string, ReadonlySet<number>>();
-  #waiting: { readonly generation: number; readonly resolve: () => void }[] = [];
+  /** By index, of the last worker with it. */
+  readonly #restarts = new Map<number, number>();
+  #waiting: {
+    readonly generation: number;
+    readonly resolve: () => void;
+    readonly reject: (error: Error) => void;
+  }[] = [];
 
   /** @param endWorker has the supervisor end a worker that cannot be trusted any more, or hangs; another takes its place */
   constructor(
@@ -168,6 +176,8 @@ export class Agent {
     );
     this.#workers.get(startId)?.close();
     this.#workers.set(startId, link);
+    this.workerRestarts += Math.max(0, restarts - (this.#restarts.get(index) ?? 0));
+    this.#restarts.set(index, restarts);
     if (this.store.isSynced) link.send(this.store.snapshotOrders());
     link.send(this.certificates.heldFor(index).map(({ owner, credentials }) => credentialOrder(owner, credentials)));
   }
@@ -215,7 +225,7 @@ export class Agent {
       link.send(wasSynced ? [...orders, commit] : this.store.snapshotOrders());
     }
     if (update.kind === "trust-bundle") this.certificates.bundleArrived();
-    const enforced = new Promise<void>((resolve) => this.#waiting.push({ generation, resolve }));
+    const enforced = new Promise<void>((resolve, reject) => this.#waiting.push({ generation, resolve, reject }));
     this.#settle();
     return { refused, enforced };
   }
@@ -233,7 +243,7 @@ export class Agent {
     if (!isConnected) {
       state.lastError = problem;
       // Nobody acknowledges on a stream that is gone.
-      this.#waiting = [];
+      for (const { reject } of this.#waiting.splice(0)) reject(new Error("the control stream ended"));
       this.store.forgetRefused();
     }
     if (state.isConnected === isConnected) return;

@@ -21,7 +21,7 @@ export interface ControlStreamHandler {
   readonly versions: (kind: ResourceKind) => Readonly<Record<string, string>>;
   /**
    * Takes a response over. `refused`: what was bad of it. `enforced` resolves when every worker decides by the rest: that is
-   * what an ACK says.
+   * what an ACK says; it rejects when the stream ends before.
    */
   readonly receive: (update: ResourceUpdate) => {
     readonly refused: readonly string[];

@@ -35,7 +35,7 @@ export class MergedCounters {
     const own = this.#byWorker.get(startId) ?? new Map<number, WorkerSeries>();
     this.#byWorker.set(startId, own);
     for (const { id, metric, labels } of series) {
-      if (!own.has(id)) own.set(id, { kept: this.#keep(metric, labels), total: 0 });
+      if (!own.has(id)) own.set(id, { kept: this.#keep(metric, wellFormed(labels)), total: 0 });
     }
     for (const [id, total] of totals) {
       const each = own.get(id);
@@ -66,8 +66,7 @@ export class MergedCounters {
   }
 
   #keep(metric: WorkerMetric, labels: Labels): KeptSeries {
-    // The same labels in another order are the same series, or the exposition would name it twice.
-    const key = JSON.stringify([metric, ...Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1))]);
+    const key = `${metric} ${labelsKey(labels)}`;
     const known = this.#series.get(key);
     if (known) return known;
     if (this.#series.size >= MAX_SERIES && labels !== OVERFLOW) return this.#keep(metric, OVERFLOW);
@@ -76,6 +75,14 @@ export class MergedCounters {
     return kept;
   }
 }
+
+/** Half a surrogate pair is written as U+FFFD: two texts that are written the same must be one series. */
+const wellFormed = (labels: Labels): Labels =>
+  Object.fromEntries(Object.entries(labels).map(([name, value]) => [name, value.toWellFormed()]));
+
+/** The same labels in another order are the same series, or the exposition would name it twice. */
+const labelsKey = (labels: Labels): string =>
+  JSON.stringify(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
 
 interface OpenConnections {
   readonly labels: Labels;
@@ -89,7 +96,7 @@ const openConnections = (series: ReadonlyMap<number, WorkerSeries> = new Map()):
     const sign = SIGNS.get(kept.metric);
     if (sign === undefined) continue;
     const { response_flags: _, ...labels } = kept.labels;
-    const key = JSON.stringify(labels);
+    const key = labelsKey(labels);
     const end = ends.get(key) ?? { labels, open: 0 };
     end.open += sign * total;
     ends.set(key, end);

@@ -54,7 +54,7 @@ const agentMetrics = (agent: Agent): MetricFamily[] => {
     ),
     one("heddle_config_generation", "gauge", "Transactions received.", store.generation),
     one("heddle_config_enforced_generation", "gauge", "The last that every worker applies.", agent.enforcedGeneration),
-    one("heddle_worker_restarts_total", "counter", "Workers started anew.", restarts(agent)),
+    one("heddle_worker_restarts_total", "counter", "Workers started anew.", agent.workerRestarts),
     one(
       "heddle_worker_lost_connections_total",
       "counter",
@@ -83,5 +83,3 @@ const agentMetrics = (agent: Agent): MetricFamily[] => {
     },
   ];
 };
-
-const restarts = ({ workers }: Agent): number => workers.reduce((sum, { life }) => sum + life.restarts, 0);

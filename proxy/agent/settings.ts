@@ -42,6 +42,8 @@ export const readSettings = (environment: NodeJS.ProcessEnv): AgentSettings => {
   if (!trustDomain.ok) problems.push(`HEDDLE_TRUST_DOMAIN: ${trustDomain.error}`);
   const leafLifetime = parseDuration(environment.HEDDLE_LEAF_LIFETIME || "24h");
   if (!leafLifetime.ok) problems.push(`HEDDLE_LEAF_LIFETIME: ${leafLifetime.error}`);
+  // A certificate is asked for in whole seconds, and none at all means "as long as the authority likes".
+  else if (leafLifetime.value < 1_000) problems.push("HEDDLE_LEAF_LIFETIME must be a second or more");
   const logLevel = environment.HEDDLE_LOG_LEVEL || "info";
   if (!LOG_LEVELS.includes(logLevel)) problems.push(`HEDDLE_LOG_LEVEL must be one of ${LOG_LEVELS.join(", ")}`);
   const wantedLog = environment.HEDDLE_ACCESS_LOG || "all";

@@ -9,7 +9,8 @@ export interface OriginalDestination {
 /**
  * Asks connection tracking where a captured connection was going before it was redirected.
  * @param family of the connection itself: 4 also for IPv4 that arrived on an IPv6 socket
- * @returns undefined where nothing was redirected: somebody connected to the proxy's own port
+ * @returns where the connection itself goes if nothing was redirected: somebody connected to the proxy's own port; undefined
+ *   where connection tracking knows nothing of it
  */
 export const originalDestination = (fd: number, family: 4 | 6): OriginalDestination | undefined => {
   // sockaddr_in: family, port (big-endian), 4 address bytes; sockaddr_in6: family, port, flow label, 16 address bytes.

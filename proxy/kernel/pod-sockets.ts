@@ -11,6 +11,7 @@ import {
   SO_REUSEADDR,
   trySetSocketOption,
 } from "./socket-options.ts";
+import { LISTEN_BACKLOG } from "./listen-backlog.ts";
 
 /** The mark on everything that the proxy sends, so that its own traffic is not captured again. */
 export const PROXY_MARK = 0x539;
@@ -34,9 +35,6 @@ const AF_INET6 = 10;
 const SOCK_STREAM = 1;
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
-
-/** How many finished handshakes wait for a worker, for example while one is being replaced. */
-const LISTEN_BACKLOG = 4096;
 
 /**
  * Makes a listening socket for all addresses of the current namespace, both families. Never SO_REUSEPORT: any process of the

@@ -30,13 +30,18 @@ export class Capture {
     this.#sysctls = inNetworkNamespace(this.#namespace, prepareSysctls);
   }
 
-  /** Puts the rules in place, replacing what an earlier run left there. @throws Error saying which command failed */
+  /**
+   * Puts the rules in place, replacing what an earlier run left there. The rules themselves come first, as they are one
+   * transaction: where they are refused nothing has changed.
+   * @throws Error saying which command failed
+   */
   async install(): Promise<void> {
-    for (const family of FAMILIES) await this.#addReturnRoute(family);
     await runInNamespace(this.#namespace, "nft", ["-f", "-"], captureRules(this.#probeAddresses));
-    // They are in place: where they cannot be listed the next check sees a difference, and installs them once more.
+    for (const family of FAMILIES) await this.#addReturnRoute(family);
+    // Before they are listed: a change meanwhile is then one to the next check. So is a list that cannot be had.
+    const generation = rulesetGeneration(this.#namespace);
     this.#rules = await this.#list().catch(() => "");
-    this.#generation = rulesetGeneration(this.#namespace);
+    this.#generation = this.#rules === "" ? undefined : generation;
   }
 
   /** @returns what is missing, or undefined while everything is in place. @throws Error if it cannot be found out */

@@ -43,12 +43,19 @@ export class ConfinedProcess {
     const { near, far } = makeChannel();
     this.#bell = new Socket({ fd: near.bell });
     this.#bell.on("error", () => undefined);
-    this.#child = spawn(UNPRIVILEGED[0], confinedCommand(program), {
-      stdio: ["ignore", program.hasNetwork ? "inherit" : "ignore", "pipe", far.bell, far.packets],
-      env: { ...program.environment, ...compileCache(program), HEDDLE_SUPERVISOR_PID: String(process.pid) },
-      cwd: "/",
-    });
-    closeDescriptors([far.bell, far.packets]);
+    try {
+      this.#child = spawn(UNPRIVILEGED[0], confinedCommand(program), {
+        stdio: ["ignore", program.hasNetwork ? "inherit" : "ignore", "pipe", far.bell, far.packets],
+        env: { ...program.environment, ...compileCache(program), HEDDLE_SUPERVISOR_PID: String(process.pid) },
+        cwd: "/",
+      });
+    } catch (error) {
+      closeDescriptors([near.packets]);
+      this.#bell.destroy();
+      throw error;
+    } finally {
+      closeDescriptors([far.bell, far.packets]);
+    }
     this.pid = this.#child.pid ?? -1;
     this.#sender = new DescriptorSender(near, this.#bell, (reason) => {
       log("error", `${program.title} does not read what the supervisor sends; ending it`, { reason });

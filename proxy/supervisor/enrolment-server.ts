@@ -49,8 +49,8 @@ const serve = (socket: Socket, proxy: Enroller, log: Log): void => {
   const named = new Set<string>();
   const waiting: string[] = [];
   let running = 0;
-  const answer = (line: EnrolmentAnswer): void => {
-    if (socket.writable) socket.write(formatAnswer(line));
+  const answer = (line: EnrolmentAnswer, onSent: () => void = () => undefined): void => {
+    if (socket.writable) socket.write(formatAnswer(line), (error) => (error ? undefined : onSent()));
   };
   const onLine = (line: string): void => {
     const request = parseEnrolment(line);
@@ -64,8 +64,8 @@ const serve = (socket: Socket, proxy: Enroller, log: Log): void => {
     const result = await handle(request, proxy, named);
     running--;
     if (result.kind === "refused") log("error", "an enroller's wish is refused", { ...result });
-    answer(result);
-    takeWaiting();
+    // A paused socket does not see its end: whether the enroller is still there shows when it gets its answer.
+    answer(result, takeWaiting);
   };
   const mayTake = (): boolean => running < MAX_CONCURRENT && waiting.length > 0;
   const takeWaiting = (): void => {
@@ -81,7 +81,10 @@ const serve = (socket: Socket, proxy: Enroller, log: Log): void => {
   socket.once("close", () => waiting.splice(0));
   socket.setEncoding("utf8").on(
     "data",
-    lineReader(onLines, () => socket.destroy()),
+    lineReader(onLines, () => {
+      log("error", "an enroller sent a line that is too long; its connection is closed", { max: MAX_LINE_LENGTH });
+      socket.destroy();
+    }),
   );
 };
 

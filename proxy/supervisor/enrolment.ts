@@ -39,6 +39,7 @@ export const MAX_LINE_LENGTH = 16_384;
 const MAX_TEXT = 512;
 /** RFC 1123 subdomain. */
 const NAME = /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/;
+const NO_NAME = "must be a name of Kubernetes (RFC 1123)";
 const MAX_ITEMS = 64;
 
 /** Capabilities that let a process leave the mesh: set the proxy's mark, change the rules, or load programs. */
@@ -57,13 +58,13 @@ export const parseEnrolment = (line: string): EnrolmentRequest | string => {
     return "not JSON";
   }
   if (!isRecord(message)) return "not a JSON object";
-  if (message.version !== ENROLMENT_VERSION) return `version ${String(message.version)} is not spoken, only 1`;
+  if (message.version !== ENROLMENT_VERSION) return `version ${JSON.stringify(message.version)} is not spoken, only 1`;
   switch (message.kind) {
     case "enrol":
       return parsePod(message.pod);
     case "drain":
     case "withdraw":
-      return isText(message.uid) ? { kind: message.kind, uid: message.uid } : "uid is missing";
+      return isText(message.uid) ? { kind: message.kind, uid: message.uid } : "uid must be a text";
     case "complete":
       return { kind: "complete" };
     default:
@@ -78,10 +79,11 @@ const parsePod = (pod: unknown): EnrolmentRequest | string => {
   if (!isRecord(pod)) return "pod is missing";
   const { uid, namespace, name, serviceAccount, netns, node } = pod;
   const { addresses, probeAddresses = [], capabilities = [] } = pod;
-  if (!isText(uid) || !isText(node)) return "pod needs uid and node, as text";
-  if (!isName(namespace) || !isName(name) || !isName(serviceAccount)) {
-    return "pod needs namespace, name and serviceAccount, as names of Kubernetes (RFC 1123)";
-  }
+  if (!isText(uid)) return "pod.uid must be a text";
+  if (!isText(node)) return "pod.node must be a text";
+  if (!isName(namespace)) return `pod.namespace ${NO_NAME}`;
+  if (!isName(name)) return `pod.name ${NO_NAME}`;
+  if (!isName(serviceAccount)) return `pod.serviceAccount ${NO_NAME}`;
   if (!isText(netns) || !netns.startsWith("/")) return "pod.netns must be an absolute path";
   if (!isListOf(addresses, isAddress) || addresses.length === 0) return "pod.addresses must be a list of IP addresses";
   if (!isListOf(probeAddresses, isAddress)) return "pod.probeAddresses must be a list of IP addresses";

@@ -82,6 +82,7 @@ export class NodeProxy {
         this.#settle(pod);
       } catch (error) {
         pod.abandon();
+        this.#agent.send({ kind: "pod-gone", slot: pod.slot });
         this.#holders.delete(pod.namespaceIdentity);
         throw error;
       }
@@ -106,8 +107,10 @@ export class NodeProxy {
 
   /** Withdraws every pod that is not among these: the enroller has named all there are. */
   async complete(named: ReadonlySet<string>): Promise<void> {
-    const forgotten = [...this.#pods.values()].filter(({ record }) => !named.has(record.uid));
-    await Promise.allSettled(forgotten.map(({ record }) => this.withdraw(record.uid)));
+    // An enrolment that is under way counts: an earlier enroller may have asked for it.
+    const known = new Set([...Array.from(this.#pods.values(), ({ record }) => record.uid), ...this.#pending.keys()]);
+    const forgotten = [...known].filter((uid) => !named.has(uid));
+    await Promise.allSettled(forgotten.map((uid) => this.withdraw(uid)));
     this.#isComplete = true;
     this.#agent.send({ kind: "complete" });
   }

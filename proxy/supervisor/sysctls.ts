@@ -17,36 +17,51 @@ export type Sysctls = ReadonlyMap<string, string>;
  * - Reverse-path filtering would drop, on the loopback interface, what comes from a client's address. It is turned off
  *   there, and stays as strict as it was everywhere else.
  * @returns what was set before, for {@link restoreSysctls}
+ * @throws Error if one cannot be set; then the others are as they were
  */
 export const prepareSysctls = (): Sysctls => {
   const before = new Map<string, string>();
+  try {
+    prepare(before);
+    return before;
+  } catch (error) {
+    restoreSysctls(before);
+    throw error;
+  }
+};
+
+/** @param before filled with what was set, each before it is changed */
+const prepare = (before: Map<string, string>): void => {
+  const remember = (name: string): string => {
+    const value = before.get(name) ?? readFileSync(`${NET}/${name}`, "utf8").trim();
+    before.set(name, value);
+    return value;
+  };
   const set = (name: string, value: string): void => {
-    const path = `${NET}/${name}`;
-    if (!existsSync(path)) return;
-    before.set(name, readFileSync(path, "utf8").trim());
-    writeFileSync(path, value);
+    if (!existsSync(`${NET}/${name}`)) return;
+    remember(name);
+    writeFileSync(`${NET}/${name}`, value);
   };
   set("ip_local_port_range", `${LOCAL_PORTS.first} ${DIRECT_PORTS.last}`);
   set("ip_local_reserved_ports", [OUTBOUND_PORT, INBOUND_PORT, TUNNEL_PORT, DNS_PORT].join(","));
   set("tcp_tw_reuse", "1");
   const strictest = Number(readFileSync(`${NET}/conf/all/rp_filter`, "utf8"));
-  if (strictest === 0) {
-    set("conf/lo/rp_filter", "0");
-    return before;
-  }
-  for (const link of readdirSync(`${NET}/conf`).filter((name) => name !== "all")) {
-    const own = Number(readFileSync(`${NET}/conf/${link}/rp_filter`, "utf8"));
+  if (strictest === 0) return set("conf/lo/rp_filter", "0");
+  const links = readdirSync(`${NET}/conf`).filter((name) => name !== "all");
+  // All of them before the first is set: the kernel copies the default to every link that never had a value of its own.
+  const values = links.map((link) => [link, Number(remember(`conf/${link}/rp_filter`))] as const);
+  for (const [link, own] of values) {
     set(`conf/${link}/rp_filter`, link === "lo" ? "0" : String(Math.max(own, strictest)));
   }
   set("conf/all/rp_filter", "0");
-  return before;
 };
 
 /** Puts back what {@link prepareSysctls} found, inside the same namespace. A setting that is gone meanwhile is left out. */
 export const restoreSysctls = (before: Sysctls): void => {
   for (const [name, value] of [...before].reverse()) {
     try {
-      writeFileSync(`${NET}/${name}`, value);
+      // With a line end: an empty value would not be written at all.
+      writeFileSync(`${NET}/${name}`, `${value}\n`);
     } catch {
       // The interface may be gone, and with it the setting.
     }

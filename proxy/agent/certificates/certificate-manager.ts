@@ -19,6 +19,8 @@ const MAX_CONCURRENT = 8;
 const LAST_CHANCE_MS = 5_000;
 /** However short the lives of certificates become, as when the CA's own ends, it is not asked without pause. */
 const MIN_RENEWAL_MS = 1_000;
+/** Timers stand still while the machine sleeps, and do not see the time of day being set: the clock is looked at so often. */
+const LONGEST_SLEEP_MS = 60_000;
 
 /** An identity as one worker holds it: every home has a key of its own. */
 export interface CertificateOwner {
@@ -173,10 +175,9 @@ export class CertificateManager {
     onProblem(entry.owner, problem);
   }
 
-  /** A timer holds less than a month: what is further away is looked at again when it fires. */
   #requestAt(entry: Entry, time: number): void {
     const { clock } = this.#options;
-    entry.cancel = clock.after(time - clock.now(), () => {
+    entry.cancel = clock.after(Math.min(time - clock.now(), LONGEST_SLEEP_MS), () => {
       if (clock.now() >= time) this.#request(entry);
       else this.#requestAt(entry, time);
     });

@@ -1,5 +1,6 @@
 import { closeSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
+import { LISTEN_BACKLOG } from "../../kernel/listen-backlog.ts";
 
 /**
  * What a pod's listening socket does with connections: leave them in the kernel's queue, accept and refuse, or serve.
@@ -75,7 +76,7 @@ export class Listener {
 
   #listen(): void {
     clearTimeout(this.#timer);
-    this.#server.listen({ fd: this.#descriptor });
+    this.#server.listen({ fd: this.#descriptor }, LISTEN_BACKLOG);
   }
 
   #onConnection(socket: Socket): void {

@@ -8,7 +8,10 @@ const MAX_STOCK = 64;
 const MAX_WAITING = 10_000;
 /** The supervisor answers within a millisecond; where it does not, something is wrong with the node. */
 const WAIT_MS = 5_000;
-/** It gives a worker no more than its allowance, and says nothing of the rest: that is asked for again. */
+/**
+ * It gives a worker no more than its allowance, and says nothing of the rest: after this nothing is counted on any more, and
+ * what somebody waits for is asked for again.
+ */
 const ASK_AGAIN_MS = 100;
 
 /** Why a dial got no socket. */
@@ -33,6 +36,7 @@ export class SocketStock {
   /** Asked for and not yet arrived, as far as we know. */
   #coming = 0;
   #target = MIN_STOCK;
+  /** Runs while something is coming. */
   #askAgain: NodeJS.Timeout | undefined;
   #isClosed = false;
 
@@ -53,6 +57,7 @@ export class SocketStock {
   /** Sockets have arrived. */
   add(sockets: readonly number[]): void {
     this.#coming = Math.max(0, this.#coming - sockets.length);
+    if (this.#coming === 0) this.#stopAsking();
     for (const socket of sockets) {
       const [waiter] = this.#waiting;
       if (waiter) {
@@ -65,6 +70,7 @@ export class SocketStock {
 
   close(): void {
     this.#isClosed = true;
+    this.#stopAsking();
     for (const socket of this.#sockets.splice(0)) closeSync(socket);
     for (const waiter of this.#waiting) {
       this.#forget(waiter);
@@ -85,16 +91,12 @@ export class SocketStock {
     this.#waiting.add(waiter);
     this.#target = Math.min(this.#target * 2, MAX_STOCK);
     this.#refill();
-    this.#watch();
     return promise;
   }
 
   #forget(waiter: Waiter): void {
     clearTimeout(waiter.timer);
     this.#waiting.delete(waiter);
-    if (this.#waiting.size > 0) return;
-    clearTimeout(this.#askAgain);
-    this.#askAgain = undefined;
   }
 
   /** Asks when half of the stock is left, so that sockets travel in batches; what waits counts as taken already. */
@@ -102,16 +104,17 @@ export class SocketStock {
     const left = this.#sockets.length + this.#coming - this.#waiting.size;
     if (left * 2 > this.#target) return;
     this.#coming += this.#target - left;
-    this.#request(this.#target - left);
-  }
-
-  #watch(): void {
     this.#askAgain ??= setTimeout(() => {
       this.#askAgain = undefined;
       this.#coming = 0;
-      this.#refill();
-      this.#watch();
+      if (this.#waiting.size > 0) this.#refill();
     }, ASK_AGAIN_MS);
+    this.#request(this.#target - left);
+  }
+
+  #stopAsking(): void {
+    clearTimeout(this.#askAgain);
+    this.#askAgain = undefined;
   }
 }
 

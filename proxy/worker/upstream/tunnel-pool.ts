@@ -116,18 +116,20 @@ export class TunnelPool {
 
   async #dial(group: Group, dial: DialTunnel): Promise<void> {
     let pooled: Pooled | undefined;
+    let isLost = false;
     const connection = await dial(() => {
+      isLost = true;
       if (pooled) group.pooled.delete(pooled);
-      this.#connections.delete(connection);
+      if (pooled) this.#connections.delete(pooled.connection);
       this.#tidy(group);
     });
-    this.#connections.add(connection);
     if (this.#isClosed) return connection.destroy("the pod is gone");
-    if (connection.room === 0) {
+    if (isLost || connection.room === 0) {
       connection.drain();
       throw new TunnelError("broken", "the other end takes no tunnels");
     }
     pooled = { connection, idleSince: undefined };
+    this.#connections.add(connection);
     group.pooled.add(pooled);
   }
 }

@@ -1,0 +1,68 @@
+import { Writable } from "node:stream";
+import pino from "pino";
+import * as fc from "fast-check";
+import { expect, test } from "vitest";
+import type { Flow } from "../channel/worker-report.ts";
+import { AccessLog } from "./access-log.ts";
+import type { AccessLogMode } from "./settings.ts";
+
+/** A log, and the lines that come out of the process. */
+const logging = (mode: AccessLogMode) => {
+  let output = "";
+  const destination = new Writable({
+    write: (chunk: Buffer, _encoding, done) => {
+      output += chunk.toString();
+      done();
+    },
+  });
+  const log = new AccessLog(pino({ base: { process: "agent" } }, destination), mode);
+  const lines = (): readonly Record<string, unknown>[] =>
+    output.split("\n").flatMap((line) => (line === "" ? [] : [JSON.parse(line) as Record<string, unknown>]));
+  return { log, lines, output: () => output };
+};
+
+const events = ["opened", "failed", "closed"].map((event): Flow => ({ event, "src.addr": "10.0.0.1:1" }));
+
+test("every connection has one line for each event, which says whose worker it was", () => {
+  const { log, lines } = logging("all");
+  log.write(2, events, 0);
+  expect(lines()).toMatchObject([
+    { level: 30, msg: "connection opened", event: "opened", worker: 2, log: "access", "src.addr": "10.0.0.1:1" },
+    { level: 40, msg: "connection failed", event: "failed", worker: 2 },
+    { level: 30, msg: "connection closed", event: "closed", worker: 2 },
+  ]);
+});
+
+test.each([
+  ["all", ["opened", "failed", "closed"]],
+  ["failures", ["failed"]],
+  ["off", []],
+] as const)("with %s the events %j are written", (mode, written) => {
+  const { log, lines } = logging(mode);
+  log.write(0, events, 0);
+  expect(lines().map(({ event }) => event)).toEqual(written);
+});
+
+test("a line is one line, whatever a worker writes into it, and the fields of the agent's stay the agent's", () => {
+  const text = fc.string({ unit: "binary", maxLength: 100 });
+  const property = fc.property(text, text, (reason, error) => {
+    const { log, lines, output } = logging("all");
+    const forged = { worker: 7 };
+    log.write(1, [{ ...forged, event: "failed", reason: `${reason}\n{"level":60}`, error }], 0);
+    expect(output().split("\n").length).toBe(2);
+    expect(lines()).toMatchObject([
+      { level: 40, process: "agent", log: "access", worker: 1, msg: "connection failed" },
+    ]);
+    expect(lines()[0]?.reason).toBe(`${reason.toWellFormed()}\n{"level":60}`);
+  });
+  fc.assert(property, { numRuns: 200 });
+});
+
+test("what the workers left out is counted, also where nothing is written", () => {
+  for (const mode of ["all", "failures", "off"] as const) {
+    const { log } = logging(mode);
+    log.write(0, [], 3);
+    log.write(1, events, 4);
+    expect(log.dropped).toBe(7);
+  }
+});

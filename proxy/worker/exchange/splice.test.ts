@@ -1,0 +1,337 @@
+import { once } from "node:events";
+import type { Socket } from "node:net";
+import { Duplex } from "node:stream";
+import { afterEach, expect, onTestFinished, test, vi } from "vitest";
+import { setResetOnClose } from "../../kernel/reset-on-close.ts";
+import { loopbackPair } from "../../testing/loopback.ts";
+import type { ByteStream } from "../../tunnel/tunnel.ts";
+import { splice, type SpliceEnd, type SpliceEvents } from "./splice.ts";
+import { tcpByteStream } from "./tcp-byte-stream.ts";
+
+const IDLE_MS = 60_000;
+
+afterEach(() => void vi.useRealTimers());
+
+const watching = () => {
+  const ends: SpliceEnd[] = [];
+  const sent = { request: 0, response: 0 };
+  const events: SpliceEvents = {
+    sent: (direction, bytes) => void (sent[direction] += bytes),
+    ended: (end) => void ends.push(end),
+  };
+  return { ends, sent, events };
+};
+
+/** A client and an application, each with a connection of its own to the proxy between them. */
+const proxied = async (idleTimeoutMs = IDLE_MS) => {
+  const [client, fromClient] = await loopbackPair();
+  const [toApplication, application] = await loopbackPair();
+  for (const socket of [fromClient, toApplication]) socket.pause();
+  for (const socket of [client, application]) socket.on("error", () => undefined);
+  const { ends, sent, events } = watching();
+  const stop = splice(tcpByteStream(fromClient), tcpByteStream(toApplication), idleTimeoutMs, events);
+  return { client, application, fromClient, toApplication, ends, sent, stop };
+};
+
+/** Everything that somebody sends, until it ends. */
+const textOf = async (socket: Socket): Promise<string> => {
+  let text = "";
+  socket.on("data", (chunk: Buffer) => (text += chunk.toString()));
+  await once(socket, "end");
+  return text;
+};
+
+/** How a socket's connection ended for its owner. */
+const endOf = (socket: Socket): Promise<"end" | "reset"> => {
+  socket.resume();
+  return new Promise((resolve) => {
+    socket.once("end", () => resolve("end"));
+    socket.once("error", () => resolve("reset"));
+  });
+};
+
+test("bytes go both ways, and are counted when they are handed on", async () => {
+  const { client, application, sent } = await proxied();
+  client.write("request");
+  expect(String(await once(application, "data"))).toBe("request");
+  application.write("the answer");
+  expect(String(await once(client, "data"))).toBe("the answer");
+  expect(sent).toEqual({ request: 7, response: 10 });
+});
+
+test.each(["client", "application"] as const)(
+  "each direction ends by itself, and both are the end: the %s's first",
+  async (first) => {
+    const { client, application, ends } = await proxied();
+    const [here, there] = first === "client" ? [client, application] : [application, client];
+    here.end("all of it");
+    expect(await textOf(there)).toBe("all of it");
+    expect(ends).toEqual([]);
+    there.write("and the answer is ");
+    await once(here, "data");
+    const rest = textOf(here);
+    there.end("longer");
+    expect(await rest).toBe("longer");
+    await vi.waitFor(() => expect(ends).toEqual([{ kind: "finished" }]));
+  },
+);
+
+test("both sides see an orderly end when both directions have ended", async () => {
+  const { client, application, fromClient, toApplication } = await proxied();
+  const endings = [endOf(client), endOf(application)];
+  client.end();
+  application.end();
+  expect(await Promise.all(endings)).toEqual(["end", "end"]);
+  await vi.waitFor(() => expect([fromClient.destroyed, toApplication.destroyed]).toEqual([true, true]));
+});
+
+test.each([
+  ["client", "client"],
+  ["application", "server"],
+] as const)("a reset by the %s reaches the other side as a reset", async (first, by) => {
+  const { client, application, ends, toApplication, fromClient } = await proxied();
+  const [here, there] = first === "client" ? [client, application] : [application, client];
+  const seen = endOf(there);
+  here.resetAndDestroy();
+  expect(await seen).toBe("reset");
+  await vi.waitFor(() => expect(ends).toEqual([{ kind: "reset", by, reason: "ECONNRESET" }]));
+  expect([fromClient.destroyed, toApplication.destroyed]).toEqual([true, true]);
+});
+
+test.each([
+  ["client", "client"],
+  ["application", "server"],
+] as const)("a reset after the %s's own direction has ended is a reset all the same", async (first, by) => {
+  const { client, application, ends } = await proxied();
+  const [here, there] = first === "client" ? [client, application] : [application, client];
+  there.resume();
+  const ended = once(there, "end");
+  here.end("all of it");
+  await ended;
+  setResetOnClose(here, true);
+  here.destroy();
+  // Who has read an end reads no more: only writing shows what came after it.
+  const writing = setInterval(() => there.write("more"), 1);
+  await vi.waitFor(() => expect(ends).toMatchObject([{ kind: "reset", by }]));
+  await vi.waitFor(() => expect(there.destroyed).toBe(true));
+  clearInterval(writing);
+});
+
+test("a reader that does not read stops the writer, and nothing is lost when it reads again", async () => {
+  const { client, application, fromClient, toApplication, ends } = await proxied();
+  const chunk = Buffer.alloc(64 * 1024, "x");
+  let written = 0;
+  const fill = (): void => {
+    do written += chunk.length;
+    while (client.write(chunk) && written < 256 * 1024 * 1024);
+    client.once("drain", fill);
+  };
+  fill();
+  await vi.waitFor(() => expect([fromClient.isPaused(), toApplication.writableNeedDrain]).toEqual([true, true]));
+  // One chunk beyond what the stream holds: the reader's buffer is the chunk, and the writer's limit.
+  expect(toApplication.writableLength).toBeLessThanOrEqual(toApplication.writableHighWaterMark + 64 * 1024);
+  client.removeAllListeners("drain");
+  let received = 0;
+  application.on("data", (bytes: Buffer) => (received += bytes.length));
+  client.end();
+  await once(application, "end");
+  expect(received).toBe(written);
+  application.end();
+  await vi.waitFor(() => expect(ends).toEqual([{ kind: "finished" }]));
+});
+
+test("one direction that waits for its reader does not hold up the other", async () => {
+  const { client, application, fromClient } = await proxied();
+  const chunk = Buffer.alloc(1024 * 1024);
+  const fill = (): void => {
+    while (client.write(chunk));
+    client.once("drain", fill);
+  };
+  fill();
+  await vi.waitFor(() => expect(fromClient.isPaused()).toBe(true));
+  client.removeAllListeners("drain");
+  application.write("answer");
+  expect(String(await once(client, "data"))).toBe("answer");
+});
+
+test("a reader that is broken off while a writer waits for it breaks off the writer", async () => {
+  const { client, application, fromClient, ends } = await proxied();
+  const chunk = Buffer.alloc(1024 * 1024);
+  const fill = (): void => {
+    while (client.write(chunk));
+    client.once("drain", fill);
+  };
+  fill();
+  await vi.waitFor(() => expect(fromClient.isPaused()).toBe(true));
+  const seen = new Promise((resolve) => {
+    client.once("error", resolve);
+  });
+  application.resetAndDestroy();
+  await seen;
+  await vi.waitFor(() => expect(ends).toMatchObject([{ kind: "reset", by: "server" }]));
+});
+
+test("whoever stops it resets both sides, and it ends once", async () => {
+  const { client, application, ends, stop } = await proxied();
+  const endings = [endOf(client), endOf(application)];
+  stop();
+  expect(await Promise.all(endings)).toEqual(["reset", "reset"]);
+  stop();
+  await new Promise(setImmediate);
+  expect(ends).toEqual([{ kind: "stopped" }]);
+});
+
+test("stopping what has ended does nothing", async () => {
+  const { client, application, ends, stop } = await proxied();
+  client.end();
+  application.end();
+  client.resume();
+  application.resume();
+  await vi.waitFor(() => expect(ends).toHaveLength(1));
+  stop();
+  expect(ends).toEqual([{ kind: "finished" }]);
+});
+
+/** Streams that do what a test says, where sockets would do it at their own time. */
+const fakeStream = () => {
+  const state = { isBroken: false, resets: 0 };
+  const duplex = new Duplex({ read: () => undefined, write: (_chunk, _encoding, done) => done(), autoDestroy: true });
+  const stream: ByteStream = {
+    duplex,
+    get isBroken() {
+      return state.isBroken;
+    },
+    reset: () => {
+      state.resets++;
+      duplex.destroy();
+    },
+  };
+  onTestFinished(() => void duplex.destroy());
+  return { state, duplex, stream };
+};
+
+const faked = (idleTimeoutMs = IDLE_MS) => {
+  const [client, server] = [fakeStream(), fakeStream()];
+  const { ends, sent, events } = watching();
+  const stop = splice(client.stream, server.stream, idleTimeoutMs, events);
+  return { client, server, ends, sent, stop };
+};
+
+const turns = async (): Promise<void> => {
+  for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
+};
+
+test.each(["client", "server"] as const)(
+  "a %s whose stream says that it ended, and is broken, was broken off",
+  async (name) => {
+    const { client, server, ends } = faked();
+    const side = name === "client" ? client : server;
+    side.state.isBroken = true;
+    side.duplex.push(null);
+    await turns();
+    expect(ends).toEqual([{ kind: "reset", by: name, reason: "broken off" }]);
+    expect([client.state.resets, server.state.resets]).toEqual([1, 1]);
+  },
+);
+
+test("a stream that takes the end and is broken by then was broken off", async () => {
+  const { client, server, ends } = faked();
+  server.state.isBroken = true;
+  client.duplex.push(null);
+  await turns();
+  expect(ends).toEqual([{ kind: "reset", by: "server", reason: "broken off" }]);
+});
+
+test.each(["client", "server"] as const)("a %s that closes without having said so was broken off", async (name) => {
+  const { client, server, ends } = faked();
+  (name === "client" ? client : server).duplex.destroy();
+  await turns();
+  expect(ends).toEqual([{ kind: "reset", by: name, reason: "closed without an end" }]);
+  expect([client.state.resets, server.state.resets]).toEqual([1, 1]);
+});
+
+test("a stream that closes after it has ended, but before it was told the end of the other, was broken off", async () => {
+  const { client, server, ends } = faked();
+  client.duplex.push(null);
+  await turns();
+  expect(ends).toEqual([]);
+  client.duplex.destroy();
+  await turns();
+  expect(ends).toEqual([{ kind: "reset", by: "client", reason: "closed without an end" }]);
+  expect(server.state.resets).toBe(1);
+});
+
+test.each(["client", "server"] as const)(
+  "a %s that was gone before it began is a reset, told after the call",
+  async (name) => {
+    const [client, server] = [fakeStream(), fakeStream()];
+    (name === "client" ? client : server).duplex.destroy();
+    const { ends, events } = watching();
+    splice(client.stream, server.stream, IDLE_MS, events);
+    expect(ends).toEqual([]);
+    await turns();
+    expect(ends).toEqual([{ kind: "reset", by: name, reason: "gone before it began" }]);
+    expect([client.state.resets, server.state.resets]).toEqual([1, 1]);
+  },
+);
+
+test("where both are gone it ends once", async () => {
+  const [client, server] = [fakeStream(), fakeStream()];
+  client.duplex.destroy();
+  server.duplex.destroy();
+  const { ends, events } = watching();
+  const stop = splice(client.stream, server.stream, IDLE_MS, events);
+  stop();
+  await turns();
+  expect(ends).toEqual([{ kind: "stopped" }]);
+});
+
+test("an error after everything has ended is nobody's", async () => {
+  const { client, server, ends } = faked();
+  for (const side of [client, server]) side.duplex.push(null);
+  await turns();
+  expect(ends).toEqual([{ kind: "finished" }]);
+  client.duplex.emit("error", new Error("late"));
+  await turns();
+  expect(ends).toHaveLength(1);
+  expect([client.state.resets, server.state.resets]).toEqual([0, 0]);
+});
+
+test("both sides that break off at once are one end", async () => {
+  const { client, server, ends } = faked();
+  client.duplex.destroy(new Error("first"));
+  server.duplex.destroy(new Error("second"));
+  await turns();
+  expect(ends).toEqual([{ kind: "reset", by: "client", reason: "first" }]);
+});
+
+test("nothing that moves in either direction for too long is an end, and both are reset", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+  const { client, server, ends } = faked(1_000);
+  vi.advanceTimersByTime(999);
+  expect(ends).toEqual([]);
+  vi.advanceTimersByTime(1);
+  expect(ends).toEqual([{ kind: "idle" }]);
+  expect([client.state.resets, server.state.resets]).toEqual([1, 1]);
+});
+
+test.each(["client", "server"] as const)("bytes of the %s put off the end of an idle connection", async (name) => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+  const { client, server, ends } = faked(1_000);
+  for (let round = 0; round < 5; round++) {
+    vi.advanceTimersByTime(900);
+    (name === "client" ? client : server).duplex.push("x");
+    await turns();
+  }
+  expect(ends).toEqual([]);
+  vi.advanceTimersByTime(1_000);
+  expect(ends).toEqual([{ kind: "idle" }]);
+});
+
+test("a connection that has ended leaves no timer behind", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+  const { stop } = faked(1_000);
+  expect(vi.getTimerCount()).toBe(1);
+  stop();
+  expect(vi.getTimerCount()).toBe(0);
+});

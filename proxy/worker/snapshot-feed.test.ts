@@ -1,0 +1,181 @@
+import { expect, test, vi } from "vitest";
+import { testAuthority } from "#certs/testing/test-authority.ts";
+import { exportPrivateKey, generateKeyPair } from "#certs/x509/key-pair.ts";
+import { sharedGet } from "#mesh/shared-map.ts";
+import { serviceAt, type Snapshot, workloadAt } from "#mesh/snapshot.ts";
+import { ip } from "#mesh/testing/examples.ts";
+import type { AgentOrder, ResourceKind } from "../channel/agent-order.ts";
+import {
+  bundleBytes,
+  policyBytes,
+  serviceBytes,
+  WEB_0,
+  WEB_SERVICE,
+  workloadBytes,
+} from "../testing/resource-bytes.ts";
+import { SnapshotFeed } from "./snapshot-feed.ts";
+
+const authority = testAuthority();
+const WEB = authority.id("shop/web");
+
+const feed = () => {
+  const log = vi.fn<(message: string) => void>();
+  const made = new SnapshotFeed(log);
+  return { feed: made, log, take: (...orders: readonly AgentOrder[]) => orders.map((order) => made.take(order)) };
+};
+
+const resource = (kind: ResourceKind, name: string, bytes: Uint8Array | undefined): AgentOrder => ({
+  kind: "resource",
+  resource: kind,
+  name,
+  bytes,
+});
+const commit = (generation: number, complete = false): AgentOrder => ({ kind: "commit", generation, complete });
+const workload = resource("address", WEB_0, workloadBytes());
+const service = resource("address", WEB_SERVICE, serviceBytes());
+const policy = resource("authorization", "shop/deny", policyBytes());
+const bundle = resource("trust-bundle", "cluster.local", bundleBytes([authority.root.certificate]));
+const BROKEN = Uint8Array.of(0xff, 0xff, 0xff);
+
+const credential = (name = "shop/web", key?: Uint8Array): AgentOrder => {
+  const credentials = authority.credentials(name);
+  return {
+    kind: "credential",
+    identity: credentials.id,
+    chain: credentials.chain,
+    key: key ?? exportPrivateKey(credentials.key),
+  };
+};
+
+/** Which of the four kinds a snapshot has. */
+const contents = (snapshot: Snapshot) => ({
+  workload: sharedGet(snapshot.workloads, WEB_0) !== undefined,
+  service: sharedGet(snapshot.services, WEB_SERVICE) !== undefined,
+  policy: sharedGet(snapshot.policies, "shop/deny") !== undefined,
+  bundle: snapshot.bundles.has(authority.trustDomain),
+});
+
+const ALL = { workload: true, service: true, policy: true, bundle: true };
+const NONE = { workload: false, service: false, policy: false, bundle: false };
+
+test("nothing of a transaction is in force before its commit, and everything is then", () => {
+  const { feed: made, take, log } = feed();
+  const before = made.snapshot;
+  expect(take(workload, service, policy, bundle)).toEqual([false, false, false, false]);
+  expect(made.snapshot).toBe(before);
+  expect(take(commit(3))).toEqual([true]);
+  expect(made.snapshot.generation).toBe(3);
+  expect(contents(made.snapshot)).toEqual(ALL);
+  expect(contents(before)).toEqual(NONE);
+  expect(workloadAt(made.snapshot, ip("10.244.1.10"))?.uid).toBe(WEB_0);
+  expect(serviceAt(made.snapshot, ip("10.96.0.10"))?.name).toBe("web");
+  expect(log).not.toHaveBeenCalled();
+});
+
+test("a later transaction changes what it names, and leaves the rest", () => {
+  const { feed: made, take } = feed();
+  take(workload, service, policy, bundle, commit(1));
+  take(resource("address", WEB_0, workloadBytes({ serviceAccount: "other" })), commit(2));
+  expect(contents(made.snapshot)).toEqual(ALL);
+  expect(sharedGet(made.snapshot.workloads, WEB_0)?.serviceAccount).toBe("other");
+});
+
+test.each([
+  ["workload", "address", WEB_0],
+  ["service", "address", WEB_SERVICE],
+  ["policy", "authorization", "shop/deny"],
+  ["bundle", "trust-bundle", "cluster.local"],
+] as const)("a %s that is gone is gone with its commit, and nothing else is", (kind, type, name) => {
+  const { feed: made, take } = feed();
+  take(workload, service, policy, bundle, commit(1));
+  take(resource(type, name, undefined));
+  expect(contents(made.snapshot)).toEqual(ALL);
+  take(commit(2));
+  expect(contents(made.snapshot)).toEqual({ ...ALL, [kind]: false });
+});
+
+test("within a transaction the last word counts", () => {
+  const { feed: made, take } = feed();
+  const gone = resource("address", WEB_0, undefined);
+  take(workload, commit(1), gone, workload, commit(2));
+  expect(contents(made.snapshot).workload).toBe(true);
+  take(workload, gone, commit(3));
+  expect(contents(made.snapshot).workload).toBe(false);
+});
+
+test("a transaction that is all there is forgets what came before, credentials not", () => {
+  const { feed: made, take } = feed();
+  take(credential(), workload, service, policy, bundle, commit(7));
+  take(workload, commit(1, true));
+  expect(contents(made.snapshot)).toEqual({ ...NONE, workload: true });
+  expect(made.snapshot.generation).toBe(1);
+  expect(made.credentialsOf(WEB)?.id).toBe(WEB);
+});
+
+test("what an agent had begun to send before it went is not part of the next one's transaction", () => {
+  const { feed: made, take } = feed();
+  take(workload, commit(1), service, policy, resource("address", WEB_0, undefined));
+  made.startOver();
+  take(bundle, commit(2));
+  expect(contents(made.snapshot)).toEqual({ ...NONE, workload: true, bundle: true });
+});
+
+test("a new agent that has not committed yet changes nothing", () => {
+  const { feed: made, take } = feed();
+  take(workload, commit(1));
+  const before = made.snapshot;
+  made.startOver();
+  expect(made.snapshot).toBe(before);
+});
+
+test.each([
+  ["address", WEB_0, "workload"],
+  ["address", WEB_SERVICE, "service"],
+  ["authorization", "shop/deny", "policy"],
+  ["trust-bundle", "cluster.local", "bundle"],
+] as const)("a resource %s %s that cannot be read is told, and its last good version stays", (type, name, kind) => {
+  const { feed: made, take, log } = feed();
+  take(workload, service, policy, bundle, commit(1));
+  expect(take(resource(type, name, BROKEN), commit(2))).toEqual([false, true]);
+  expect(contents(made.snapshot)[kind]).toBe(true);
+  expect(log.mock.calls).toEqual([[expect.stringMatching(new RegExp(`^${type} ${name}: .`))]]);
+});
+
+test("a resource under another's name is refused", () => {
+  const { feed: made, take, log } = feed();
+  take(resource("address", "Kubernetes//Pod/shop/web-1", workloadBytes()), commit(1));
+  expect(contents(made.snapshot)).toEqual(NONE);
+  expect(log).toHaveBeenCalledTimes(1);
+});
+
+test("a broken resource does not hold up the others of its transaction", () => {
+  const { feed: made, take } = feed();
+  take(resource("authorization", "shop/deny", BROKEN), workload, commit(1));
+  expect(contents(made.snapshot)).toEqual({ ...NONE, workload: true });
+});
+
+test("credentials are in force at once, without a commit", () => {
+  const { feed: made, take } = feed();
+  expect(made.credentialsOf(WEB)).toBeUndefined();
+  expect(take(credential())).toEqual([true]);
+  const first = made.credentialsOf(WEB);
+  expect(first?.id).toBe(WEB);
+  take(credential());
+  expect(made.credentialsOf(WEB)).not.toBe(first);
+  expect(made.credentialsOf(authority.id("shop/other"))).toBeUndefined();
+});
+
+test("credentials with another's key are told and not taken, and the last good ones stay", () => {
+  const { feed: made, take, log } = feed();
+  take(credential());
+  const before = made.credentialsOf(WEB);
+  expect(take(credential("shop/web", exportPrivateKey(generateKeyPair().privateKey)))).toEqual([false]);
+  expect(made.credentialsOf(WEB)).toBe(before);
+  expect(log).toHaveBeenCalledWith(expect.stringMatching(/^credentials of spiffe:\/\/.*another key/));
+});
+
+test("credentials that are gone are given to nobody any more", () => {
+  const { feed: made, take } = feed();
+  take(credential(), { kind: "credential-gone", identity: WEB });
+  expect(made.credentialsOf(WEB)).toBeUndefined();
+});

@@ -1,0 +1,42 @@
+import { expect, test } from "vitest";
+import type { Flow } from "../../channel/worker-report.ts";
+import { FlowLog } from "./flow-log.ts";
+
+const reportsOf = (log: FlowLog) => log.takeReports().filter((report) => report.kind === "flows");
+const line = (number: number): Flow => ({ event: "opened", duration_ms: number });
+
+test("lines come out once, in their order", () => {
+  const log = new FlowLog();
+  for (let number = 0; number < 3; number++) log.add(line(number));
+  expect(log.takeReports()).toEqual([{ kind: "flows", flows: [line(0), line(1), line(2)], dropped: 0 }]);
+  expect(log.takeReports()).toEqual([]);
+});
+
+test("many lines go in several reports, and none is lost or out of order", () => {
+  const log = new FlowLog();
+  for (let number = 0; number < 1_000; number++) log.add(line(number));
+  const reports = reportsOf(log);
+  expect(reports.map(({ flows }) => flows.length)).toEqual([256, 256, 256, 232]);
+  expect(reports.flatMap(({ flows }) => flows)).toEqual(Array.from({ length: 1_000 }, (_, number) => line(number)));
+});
+
+test("beyond a limit lines are left out, and how many is said once", () => {
+  const log = new FlowLog();
+  for (let number = 0; number < 10_000; number++) log.add(line(number));
+  const reports = reportsOf(log);
+  const kept = reports.flatMap(({ flows }) => flows);
+  const dropped = reports.map((report) => report.dropped);
+  expect([kept.length, kept.at(-1)]).toEqual([8_192, line(8_191)]);
+  expect(dropped.reduce((sum, count) => sum + count, 0)).toBe(10_000 - 8_192);
+  log.add(line(1));
+  expect(log.takeReports()).toEqual([{ kind: "flows", flows: [line(1)], dropped: 0 }]);
+});
+
+test("it is empty when there is nothing to say", () => {
+  const log = new FlowLog();
+  expect(log.isEmpty).toBe(true);
+  log.add(line(1));
+  expect(log.isEmpty).toBe(false);
+  log.takeReports();
+  expect(log.isEmpty).toBe(true);
+});
