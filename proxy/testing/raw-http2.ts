@@ -18,11 +18,13 @@ const ACK = 1;
 
 /** Section 6.5.1. */
 export const SETTING = {
+  headerTableSize: 1,
   enablePush: 2,
   maxConcurrentStreams: 3,
   initialWindowSize: 4,
   maxFrameSize: 5,
   maxHeaderListSize: 6,
+  noRfc7540Priorities: 9,
 } as const;
 
 export interface RawFrame {

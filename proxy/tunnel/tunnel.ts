@@ -1,19 +1,4 @@
-import type { Duplex } from "node:stream";
-
-/**
- * The bytes of one proxied connection: a TCP socket or a tunnel stream. Half-close works in both directions; a reset is passed
- * on as what the transport has for it (RFC 9113 section 8.5).
- */
-export interface ByteStream {
-  readonly duplex: Duplex;
-  /**
-   * Whether either side broke it off, or the connection that carries it was lost. To be asked when the duplex says that it
-   * ended: an HTTP/2 stream says so then as well, and what came would be taken for everything.
-   */
-  readonly isBroken: boolean;
-  /** Ends the stream so that the other end sees an error and not an end. */
-  reset(): void;
-}
+import type { ByteStream } from "./byte-stream.ts";
 
 /** What a tunnel is asked for: CONNECT with these headers. */
 export interface TunnelRequest {
@@ -53,7 +38,6 @@ export interface IncomingTunnel {
   header(name: string): string | undefined;
   /** Whether the caller has given up already. */
   readonly isGone: boolean;
-  /** Begin to read at once: Node.js ends a stream that nobody reads with its other direction. */
   accept(headers: Readonly<Record<string, string>>): ByteStream;
   /** What was accepted already is reset. */
   refuse(status: 400 | 401 | 503): void;
@@ -75,37 +59,3 @@ export class TunnelError extends Error {
     this.status = status;
   }
 }
-
-/** Bounds of a tunnel connection, the same for both sides. Sizes in bytes. */
-export interface TunnelLimits {
-  /** What one tunnel may hold for a reader that does not read. */
-  readonly streamWindow: number;
-  /** Many times the stream's, so that one slow tunnel does not stop the others. */
-  readonly connectionWindow: number;
-  readonly maxFrameSize: number;
-  readonly maxHeaderBytes: number;
-  /** Tunnels that we open on one connection. */
-  readonly maxTunnels: number;
-  /** Tunnels that a caller may open on one connection. */
-  readonly maxIncomingTunnels: number;
-  readonly pingIntervalMs: number;
-  readonly pingTimeoutMs: number;
-  /** How long the other end may take from the end of the TLS handshake to its SETTINGS. */
-  readonly settingsTimeoutMs: number;
-  /** How long the other end may take to answer a request; it connects to the application meanwhile. */
-  readonly answerTimeoutMs: number;
-}
-
-export const TUNNEL_LIMITS: TunnelLimits = {
-  streamWindow: 1024 * 1024,
-  connectionWindow: 16 * 1024 * 1024,
-  maxFrameSize: 1024 * 1024,
-  maxHeaderBytes: 16 * 1024,
-  maxTunnels: 100,
-  maxIncomingTunnels: 200,
-  pingIntervalMs: 10_000,
-  pingTimeoutMs: 20_000,
-  settingsTimeoutMs: 10_000,
-  // The other end gives up on its application after 10 s, and says so.
-  answerTimeoutMs: 15_000,
-};

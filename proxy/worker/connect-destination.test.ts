@@ -1,4 +1,3 @@
-import { Duplex } from "node:stream";
 import { expect, test, vi } from "vitest";
 import { testAuthority } from "#certs/testing/test-authority.ts";
 import { clientContext } from "#certs/tls/tls-contexts.ts";
@@ -8,7 +7,8 @@ import { exampleService, exampleWorkload, ip } from "#mesh/testing/examples.ts";
 import { type Workload, workloadIdentity } from "#mesh/workload.ts";
 import { loopbackServer } from "../testing/loopback.ts";
 import { suppliedStocks } from "../testing/outbound-sockets.ts";
-import { type ByteStream, TunnelError } from "../tunnel/tunnel.ts";
+import { FakeByteStream } from "../testing/fake-byte-stream.ts";
+import { TunnelError } from "../tunnel/tunnel.ts";
 import { connectDestination } from "./connect-destination.ts";
 import { guardOutbound } from "./guard/inbound.ts";
 import type { Destination } from "./route/destination.ts";
@@ -28,7 +28,7 @@ const SERVICE = exampleService();
 const SOURCE = { address: ip("10.244.1.200"), port: 40_000 };
 const CALLED = { address: ip("10.96.0.10"), port: 80 };
 const TRACE = "0af7651916cd43dd8448eb211c80319c";
-const STREAM: ByteStream = { duplex: new Duplex(), isBroken: false, reset: () => undefined };
+const STREAM = new FakeByteStream();
 
 const endpoint = (number: number, changes: Partial<Workload> = {}): Workload =>
   exampleWorkload({ name: `web-${number}`, addresses: [ip(`10.244.1.${number}`)], ...changes });
@@ -199,7 +199,7 @@ test.each([
     plaintext_reason: reason,
     connection_security_policy: "none",
   });
-  if ("duplex" in stream) stream.reset();
+  if ("write" in stream) stream.reset();
 });
 
 test("an address in clear that refuses is tried once: there is no other", async () => {

@@ -3,7 +3,7 @@ import type { Permit } from "#mesh/policies/authorization.ts";
 import type { Snapshot } from "#mesh/snapshot.ts";
 import { formatSocketAddress, type SocketAddress } from "#mesh/socket-address.ts";
 import { trustDomainOf } from "#mesh/spiffe-id.ts";
-import type { ByteStream } from "../tunnel/tunnel.ts";
+import type { ByteStream } from "../tunnel/byte-stream.ts";
 import { tcpByteStream } from "./exchange/tcp-byte-stream.ts";
 import type { Destination } from "./route/destination.ts";
 import { type Endpoint, workloadEndpoint } from "./select/endpoint.ts";

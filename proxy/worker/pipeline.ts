@@ -8,8 +8,9 @@ import type { IpAddress } from "#mesh/ip-address.ts";
 import type { SocketAddress } from "#mesh/socket-address.ts";
 import type { SpiffeId } from "#mesh/spiffe-id.ts";
 import type { Workload } from "#mesh/workload.ts";
-import { serveTunnels } from "../tunnel/http2-server.ts";
-import type { ByteStream, IncomingTunnel, TunnelServer } from "../tunnel/tunnel.ts";
+import type { ByteStream } from "../tunnel/byte-stream.ts";
+import type { IncomingTunnel, TunnelServer } from "../tunnel/tunnel.ts";
+import { serveTunnels } from "../tunnel/tunnel-server.ts";
 import {
   type CapturedConnection,
   type CaptureProblem,
@@ -157,9 +158,7 @@ const serveRequest = async (
       application.reset();
       return refuse(503, pod.isGone ? POD_GONE : CALLER_GONE);
     }
-    const tunnel = request.accept(responseHeaders(pod.workload));
-    tunnel.duplex.once("close", release);
-    exchange(mesh, pod, record, tunnel, application);
+    exchange(mesh, pod, record, request.accept(responseHeaders(pod.workload)), application, release);
   } catch (error) {
     refuse(503, pod.isGone ? POD_GONE : MISTAKE);
     if (!pod.isGone) mesh.onMistake(pod, error);
@@ -291,9 +290,11 @@ const exchange = (
   record: ConnectionRecord,
   client: ByteStream,
   server: ByteStream,
+  release?: () => void,
 ): void => {
-  if (pod.isGone || client.duplex.destroyed) {
+  if (pod.isGone || client.isGone) {
     server.reset();
+    release?.();
     return turnAway(client, record, pod.isGone ? POD_GONE : CALLER_GONE);
   }
   record.open();
@@ -301,6 +302,7 @@ const exchange = (
     sent: (direction, bytes) => record.moved(direction, bytes),
     ended: (end) => {
       pod.exchanges.delete(stop);
+      release?.();
       record.close("-", problemOf(end));
     },
   });

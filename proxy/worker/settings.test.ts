@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { TUNNEL_LIMITS } from "../tunnel/tunnel.ts";
+import { TUNNEL_LIMITS } from "../tunnel/tunnel-limits.ts";
 import { readSettings } from "./settings.ts";
 
 const REQUIRED = { HEDDLE_WORKER: "0" };

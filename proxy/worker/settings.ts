@@ -1,6 +1,6 @@
 import { parseDuration } from "#mesh/duration.ts";
 import { parseTrustDomain, type TrustDomain } from "#mesh/spiffe-id.ts";
-import { TUNNEL_LIMITS, type TunnelLimits } from "../tunnel/tunnel.ts";
+import { TUNNEL_LIMITS, type TunnelLimits } from "../tunnel/tunnel-limits.ts";
 
 /** What a worker runs with, read once from its environment. Times in milliseconds. */
 export interface WorkerSettings {

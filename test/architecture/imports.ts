@@ -13,9 +13,9 @@ export const sourceFiles = (root: string): readonly string[] =>
     .map((path) => path.replaceAll("\\", "/"))
     .sort();
 
-/** Tests, and what only they use. */
+/** Tests and benchmarks, and what only they use. */
 export const isTestFile = (file: string): boolean =>
-  file.endsWith(".test.ts") || file.includes("/testing/") || file.startsWith("test/");
+  file.endsWith(".test.ts") || file.includes("/testing/") || file.startsWith("test/") || file.startsWith("bench/");
 
 /** `import "x"`, `import … from "x"` and `export … from "x"`, over several lines too; the formatter starts each on a line. */
 const STATIC_IMPORT = /^(?:import\s*|(?:import|export)\b[^;"=]*\bfrom\s*)"([^"\n]+)"/gm;

@@ -1,10 +1,9 @@
 import { once } from "node:events";
 import type { Socket } from "node:net";
-import { Duplex } from "node:stream";
-import { afterEach, expect, onTestFinished, test, vi } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { setResetOnClose } from "../../kernel/reset-on-close.ts";
+import { FakeByteStream } from "../../testing/fake-byte-stream.ts";
 import { loopbackPair } from "../../testing/loopback.ts";
-import type { ByteStream } from "../../tunnel/tunnel.ts";
 import { splice, type SpliceEnd, type SpliceEvents } from "./splice.ts";
 import { tcpByteStream } from "./tcp-byte-stream.ts";
 
@@ -192,136 +191,123 @@ test("stopping what has ended does nothing", async () => {
   expect(ends).toEqual([{ kind: "finished" }]);
 });
 
-/** Streams that do what a test says, where sockets would do it at their own time. */
-const fakeStream = () => {
-  const state = { isBroken: false, resets: 0 };
-  const duplex = new Duplex({ read: () => undefined, write: (_chunk, _encoding, done) => done(), autoDestroy: true });
-  const stream: ByteStream = {
-    duplex,
-    get isBroken() {
-      return state.isBroken;
-    },
-    reset: () => {
-      state.resets++;
-      duplex.destroy();
-    },
-  };
-  onTestFinished(() => void duplex.destroy());
-  return { state, duplex, stream };
-};
-
-const faked = (idleTimeoutMs = IDLE_MS) => {
-  const [client, server] = [fakeStream(), fakeStream()];
+const faked = async (idleTimeoutMs = IDLE_MS) => {
+  const [client, server] = [new FakeByteStream(), new FakeByteStream()];
   const { ends, sent, events } = watching();
-  const stop = splice(client.stream, server.stream, idleTimeoutMs, events);
+  const stop = splice(client, server, idleTimeoutMs, events);
+  await Promise.resolve();
   return { client, server, ends, sent, stop };
 };
 
-const turns = async (): Promise<void> => {
-  for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
-};
-
 test.each(["client", "server"] as const)(
-  "a %s whose stream says that it ended, and is broken, was broken off",
+  "a %s that is broken off breaks off the other, with the reason",
   async (name) => {
-    const { client, server, ends } = faked();
-    const side = name === "client" ? client : server;
-    side.state.isBroken = true;
-    side.duplex.push(null);
-    await turns();
-    expect(ends).toEqual([{ kind: "reset", by: name, reason: "broken off" }]);
-    expect([client.state.resets, server.state.resets]).toEqual([1, 1]);
+    const { client, server, ends } = await faked();
+    (name === "client" ? client : server).reader?.closed("ECONNRESET");
+    expect(ends).toEqual([{ kind: "reset", by: name, reason: "ECONNRESET" }]);
+    expect([client.resets, server.resets]).toEqual([1, 1]);
   },
 );
 
-test("a stream that takes the end and is broken by then was broken off", async () => {
-  const { client, server, ends } = faked();
-  server.state.isBroken = true;
-  client.duplex.push(null);
-  await turns();
-  expect(ends).toEqual([{ kind: "reset", by: "server", reason: "broken off" }]);
-});
-
-test.each(["client", "server"] as const)("a %s that closes without having said so was broken off", async (name) => {
-  const { client, server, ends } = faked();
-  (name === "client" ? client : server).duplex.destroy();
-  await turns();
-  expect(ends).toEqual([{ kind: "reset", by: name, reason: "closed without an end" }]);
-  expect([client.state.resets, server.state.resets]).toEqual([1, 1]);
-});
-
-test("a stream that closes after it has ended, but before it was told the end of the other, was broken off", async () => {
-  const { client, server, ends } = faked();
-  client.duplex.push(null);
-  await turns();
+test("an end is passed on, and only when both are closed it is over", async () => {
+  const { client, server, ends } = await faked();
+  client.reader?.end();
+  expect([client.hasEnded, server.hasEnded]).toEqual([false, true]);
+  server.reader?.end();
+  expect(client.hasEnded).toBe(true);
+  client.reader?.closed(undefined);
   expect(ends).toEqual([]);
-  client.duplex.destroy();
-  await turns();
-  expect(ends).toEqual([{ kind: "reset", by: "client", reason: "closed without an end" }]);
-  expect(server.state.resets).toBe(1);
+  server.reader?.closed(undefined);
+  expect(ends).toEqual([{ kind: "finished" }]);
+  expect([client.resets, server.resets]).toEqual([0, 0]);
 });
+
+test("a stream that is broken off after the other has closed in order is a reset", async () => {
+  const { client, server, ends } = await faked();
+  client.reader?.closed(undefined);
+  server.reader?.closed("ECONNRESET");
+  expect(ends).toEqual([{ kind: "reset", by: "server", reason: "ECONNRESET" }]);
+});
+
+test.each(["client", "server"] as const)(
+  "what the target of a %s queues is consumed when that takes more",
+  async (name) => {
+    const { client, server } = await faked();
+    const [from, to] = name === "client" ? [client, server] : [server, client];
+    from.receive("taken at once");
+    expect(from.consumedBytes).toBe(13);
+    to.isWelcome = false;
+    from.receive("queued");
+    from.receive(" as well");
+    expect([to.written, from.consumedBytes]).toEqual(["taken at oncequeued as well", 13]);
+    from.reader?.writable();
+    expect(from.consumedBytes).toBe(13);
+    to.reader?.writable();
+    expect(from.consumedBytes).toBe(27);
+    to.reader?.writable();
+    expect(from.consumedBytes).toBe(27);
+  },
+);
 
 test.each(["client", "server"] as const)(
   "a %s that was gone before it began is a reset, told after the call",
   async (name) => {
-    const [client, server] = [fakeStream(), fakeStream()];
-    (name === "client" ? client : server).duplex.destroy();
+    const [client, server] = [new FakeByteStream(), new FakeByteStream()];
+    (name === "client" ? client : server).isGone = true;
     const { ends, events } = watching();
-    splice(client.stream, server.stream, IDLE_MS, events);
+    splice(client, server, IDLE_MS, events);
     expect(ends).toEqual([]);
-    await turns();
+    await Promise.resolve();
     expect(ends).toEqual([{ kind: "reset", by: name, reason: "gone before it began" }]);
-    expect([client.state.resets, server.state.resets]).toEqual([1, 1]);
+    expect([client.resets, server.resets]).toEqual([1, 1]);
+    expect([client.reader, server.reader]).toEqual([undefined, undefined]);
   },
 );
 
-test("where both are gone it ends once", async () => {
-  const [client, server] = [fakeStream(), fakeStream()];
-  client.duplex.destroy();
-  server.duplex.destroy();
+test("where it is stopped before it began, nothing is read", async () => {
+  const [client, server] = [new FakeByteStream(), new FakeByteStream()];
   const { ends, events } = watching();
-  const stop = splice(client.stream, server.stream, IDLE_MS, events);
+  const stop = splice(client, server, IDLE_MS, events);
   stop();
-  await turns();
+  await Promise.resolve();
   expect(ends).toEqual([{ kind: "stopped" }]);
+  expect([client.reader, server.reader]).toEqual([undefined, undefined]);
 });
 
-test("an error after everything has ended is nobody's", async () => {
-  const { client, server, ends } = faked();
-  for (const side of [client, server]) side.duplex.push(null);
-  await turns();
-  expect(ends).toEqual([{ kind: "finished" }]);
-  client.duplex.emit("error", new Error("late"));
-  await turns();
-  expect(ends).toHaveLength(1);
-  expect([client.state.resets, server.state.resets]).toEqual([0, 0]);
+test("a stream that is over as soon as it is read is an end, told after the call", async () => {
+  const [client, server] = [new FakeByteStream(), new FakeByteStream()];
+  client.read = (reader) => reader.closed("lost");
+  const { ends, events } = watching();
+  splice(client, server, IDLE_MS, events);
+  expect(ends).toEqual([]);
+  await Promise.resolve();
+  expect(ends).toEqual([{ kind: "reset", by: "client", reason: "lost" }]);
+  expect(server.reader).toBeUndefined();
 });
 
 test("both sides that break off at once are one end", async () => {
-  const { client, server, ends } = faked();
-  client.duplex.destroy(new Error("first"));
-  server.duplex.destroy(new Error("second"));
-  await turns();
+  const { client, server, ends } = await faked();
+  client.reader?.closed("first");
+  server.reader?.closed("second");
   expect(ends).toEqual([{ kind: "reset", by: "client", reason: "first" }]);
 });
 
 test("nothing that moves in either direction for too long is an end, and both are reset", async () => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
-  const { client, server, ends } = faked(1_000);
+  const { client, server, ends } = await faked(1_000);
   vi.advanceTimersByTime(999);
   expect(ends).toEqual([]);
   vi.advanceTimersByTime(1);
   expect(ends).toEqual([{ kind: "idle" }]);
-  expect([client.state.resets, server.state.resets]).toEqual([1, 1]);
+  expect([client.resets, server.resets]).toEqual([1, 1]);
 });
 
 test.each(["client", "server"] as const)("bytes of the %s put off the end of an idle connection", async (name) => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
-  const { client, server, ends } = faked(1_000);
+  const { client, server, ends } = await faked(1_000);
   for (let round = 0; round < 5; round++) {
     vi.advanceTimersByTime(900);
-    (name === "client" ? client : server).duplex.push("x");
-    await turns();
+    (name === "client" ? client : server).receive("x");
   }
   expect(ends).toEqual([]);
   vi.advanceTimersByTime(1_000);
@@ -330,7 +316,7 @@ test.each(["client", "server"] as const)("bytes of the %s put off the end of an 
 
 test("a connection that has ended leaves no timer behind", async () => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
-  const { stop } = faked(1_000);
+  const { stop } = await faked(1_000);
   expect(vi.getTimerCount()).toBe(1);
   stop();
   expect(vi.getTimerCount()).toBe(0);

@@ -1,4 +1,4 @@
-import type { ByteStream } from "../../tunnel/tunnel.ts";
+import type { ByteReader, ByteStream } from "../../tunnel/byte-stream.ts";
 
 /**
  * How a connection ended. `reset`: one end was broken off, and the other was told so. `idle`: nothing moved for too long.
@@ -15,19 +15,9 @@ export interface SpliceEvents {
   readonly ended: (end: SpliceEnd) => void;
 }
 
-/** One of the two streams, and what has become of each of its directions. */
-interface Side {
-  readonly name: "client" | "server";
-  readonly stream: ByteStream;
-  /** It said everything that it had to say. */
-  hasEnded: boolean;
-  /** It was told that the other has ended, and has passed that on. */
-  isToldEnd: boolean;
-}
-
 /**
- * Joins two byte streams until both directions have ended. Each direction ends by itself (half-close), waits while its reader
- * is slow, and holds no more than one chunk beyond what the streams hold; an end that is broken off breaks off the other.
+ * Joins two byte streams until both have ended. Each direction ends by itself (half-close) and waits while its reader is slow;
+ * an end that is broken off breaks off the other.
  * @param idleTimeoutMs ends both when nothing moved in either direction for so long
  * @returns how to break both off
  */
@@ -37,80 +27,103 @@ export const splice = (
   idleTimeoutMs: number,
   events: SpliceEvents,
 ): (() => void) => {
-  const [a, b] = [newSide("client", client), newSide("server", server)];
-  let isOver = false;
-  let movedAt = performance.now();
-  let idleTimer: NodeJS.Timeout | undefined;
-  const finish = (end: SpliceEnd): void => {
-    if (isOver) return;
-    isOver = true;
-    clearTimeout(idleTimer);
-    if (end.kind !== "finished") for (const stream of [client, server]) stream.reset();
-    events.ended(end);
-  };
-  const breakOff = ({ name }: Side, reason: string): void => finish({ kind: "reset", by: name, reason });
-  const watchIdle = (): void => {
-    const restMs = movedAt + idleTimeoutMs - performance.now();
-    if (restMs <= 0) finish({ kind: "idle" });
-    else idleTimer = setTimeout(watchIdle, restMs);
-  };
-  const onBytes = (direction: "request" | "response", bytes: number): void => {
-    movedAt = performance.now();
-    events.sent(direction, bytes);
-  };
-  const onEnd = (): void => {
-    if (a.isToldEnd && b.isToldEnd) finish({ kind: "finished" });
-  };
-  for (const side of [a, b]) watchForReset(side, breakOff);
-  const gone = [a, b].find(({ stream }) => stream.duplex.destroyed);
-  if (gone) queueMicrotask(() => breakOff(gone, "gone before it began"));
-  else {
-    idleTimer = setTimeout(watchIdle, idleTimeoutMs);
-    carry(a, b, (bytes) => onBytes("request", bytes), onEnd, breakOff);
-    carry(b, a, (bytes) => onBytes("response", bytes), onEnd, breakOff);
+  const exchange = new Exchange(client, server, idleTimeoutMs, events);
+  // Not at once: it may be over with the first bytes, and whoever asks for it has yet to take note of it.
+  queueMicrotask(() => exchange.start());
+  return () => exchange.finish({ kind: "stopped" });
+};
+
+class Exchange {
+  readonly #sides: readonly [Side, Side];
+  readonly #idleTimeoutMs: number;
+  readonly #events: SpliceEvents;
+  #movedAt = performance.now();
+  #idleTimer: NodeJS.Timeout;
+  #isOver = false;
+
+  constructor(client: ByteStream, server: ByteStream, idleTimeoutMs: number, events: SpliceEvents) {
+    this.#idleTimeoutMs = idleTimeoutMs;
+    this.#events = events;
+    this.#sides = [new Side(this, "client", client, server), new Side(this, "server", server, client)];
+    this.#idleTimer = setTimeout(this.#watchIdle, idleTimeoutMs);
   }
-  return () => finish({ kind: "stopped" });
-};
 
-const newSide = (name: Side["name"], stream: ByteStream): Side => ({ name, stream, hasEnded: false, isToldEnd: false });
+  start(): void {
+    const gone = this.#sides.find(({ stream }) => stream.isGone);
+    if (gone) return this.finish({ kind: "reset", by: gone.name, reason: "gone before it began" });
+    for (const side of this.#sides) if (!this.#isOver) side.stream.read(side);
+  }
 
-/** One direction: bytes as they come, then the end. */
-const carry = (
-  from: Side,
-  to: Side,
-  onBytes: (bytes: number) => void,
-  onEnd: () => void,
-  breakOff: (side: Side, reason: string) => void,
-): void => {
-  const [source, target] = [from.stream.duplex, to.stream.duplex];
-  source.on("data", (chunk: Uint8Array) => {
-    onBytes(chunk.length);
-    if (target.write(chunk)) return;
-    source.pause();
-    target.once("drain", () => source.resume());
-  });
-  source.once("end", () => {
-    if (from.stream.isBroken) return breakOff(from, BROKEN);
-    from.hasEnded = true;
-    target.end((error?: Error | null) => {
-      if (error || to.stream.isBroken) return breakOff(to, error?.message ?? BROKEN);
-      to.isToldEnd = true;
-      onEnd();
-    });
-  });
-  source.resume();
-};
+  moved(by: Side["name"], bytes: number): void {
+    this.#movedAt = performance.now();
+    this.#events.sent(by === "client" ? "request" : "response", bytes);
+  }
 
-/**
- * A stream that fails was broken off, also after an end: a peer may end its direction and then reset the whole. So was one
- * that closes while either of its directions is still open, whether it says so or not.
- */
-const watchForReset = (side: Side, breakOff: (side: Side, reason: string) => void): void => {
-  const { duplex } = side.stream;
-  duplex.on("error", (error: NodeJS.ErrnoException) => breakOff(side, error.code ?? error.message));
-  duplex.once("close", () => {
-    if (!side.hasEnded || !side.isToldEnd) breakOff(side, "closed without an end");
-  });
-};
+  /** A stream takes more: what was held back for it is consumed. */
+  writable(stream: ByteStream): void {
+    for (const side of this.#sides) if (side.target === stream) side.release();
+  }
 
-const BROKEN = "broken off";
+  closed(): void {
+    if (this.#sides.every(({ isClosed }) => isClosed)) this.finish({ kind: "finished" });
+  }
+
+  finish(end: SpliceEnd): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    clearTimeout(this.#idleTimer);
+    if (end.kind !== "finished") for (const { stream } of this.#sides) stream.reset();
+    this.#events.ended(end);
+  }
+
+  readonly #watchIdle = (): void => {
+    const restMs = this.#movedAt + this.#idleTimeoutMs - performance.now();
+    if (restMs <= 0) this.finish({ kind: "idle" });
+    else this.#idleTimer = setTimeout(this.#watchIdle, restMs);
+  };
+}
+
+/** One of the two streams, as it is read. */
+class Side implements ByteReader {
+  readonly #exchange: Exchange;
+  readonly name: "client" | "server";
+  readonly stream: ByteStream;
+  /** Where its bytes go. */
+  readonly target: ByteStream;
+  /** Bytes that the target has queued: the stream has to wait for them. */
+  #held = 0;
+  isClosed = false;
+
+  constructor(exchange: Exchange, name: Side["name"], stream: ByteStream, target: ByteStream) {
+    this.#exchange = exchange;
+    this.name = name;
+    this.stream = stream;
+    this.target = target;
+  }
+
+  data(bytes: Uint8Array): void {
+    this.#exchange.moved(this.name, bytes.length);
+    if (this.target.write(bytes)) this.stream.consumed(bytes.length);
+    else this.#held += bytes.length;
+  }
+
+  end(): void {
+    this.target.end();
+  }
+
+  writable(): void {
+    this.#exchange.writable(this.stream);
+  }
+
+  closed(problem: string | undefined): void {
+    if (problem !== undefined) return this.#exchange.finish({ kind: "reset", by: this.name, reason: problem });
+    this.isClosed = true;
+    this.#exchange.closed();
+  }
+
+  release(): void {
+    const held = this.#held;
+    this.#held = 0;
+    if (held > 0) this.stream.consumed(held);
+  }
+}

@@ -4,6 +4,7 @@ import { expect, test, vi } from "vitest";
 import { getSocketOption } from "../../kernel/socket-options.ts";
 import { socketDescriptor } from "../../kernel/socket-descriptor.ts";
 import { loopbackPair } from "../../testing/loopback.ts";
+import { Reading } from "../../testing/reading.ts";
 import { tcpByteStream } from "./tcp-byte-stream.ts";
 
 const SO_LINGER = { level: 1, number: 13, name: "SO_LINGER" };
@@ -18,13 +19,14 @@ test("a connection is reset if the process dies, until everything was handed ove
   const [near, far] = await loopbackPair();
   far.resume();
   expect(resetsOnClose(near)).toBe(false);
-  const { duplex } = tcpByteStream(near);
+  const stream = tcpByteStream(near);
   expect(resetsOnClose(near)).toBe(true);
-  duplex.write("some of it");
+  stream.write(Buffer.from("some of it"));
   await once(far, "data");
   expect(resetsOnClose(near)).toBe(true);
-  duplex.end("the rest");
-  await once(duplex, "finish");
+  stream.write(Buffer.from("the rest"));
+  stream.end();
+  await once(near, "finish");
   expect(resetsOnClose(near)).toBe(false);
 });
 
@@ -42,13 +44,15 @@ test("an ended direction is an end for the other side, and so is closing after i
   const [near, far] = await loopbackPair();
   const failed = vi.fn<() => void>();
   far.on("error", failed);
-  const { duplex } = tcpByteStream(near);
-  duplex.end("everything");
+  const stream = tcpByteStream(near);
+  stream.write(Buffer.from("everything"));
+  stream.end();
   expect(String(await once(far, "data"))).toBe("everything");
   await once(far, "end");
-  near.resume();
+  const reading = new Reading(stream);
   far.end();
   await once(far, "close");
+  expect(await reading.untilClosed()).toBeUndefined();
   expect(failed).not.toHaveBeenCalled();
 });
 
@@ -56,7 +60,8 @@ test("a reset is one also after our own direction has ended", async () => {
   const [near, far] = await loopbackPair();
   far.resume();
   const stream = tcpByteStream(near);
-  stream.duplex.end("everything");
+  stream.write(Buffer.from("everything"));
+  stream.end();
   await once(far, "end");
   stream.reset();
   await once(near, "close");
@@ -66,21 +71,66 @@ test("a reset is one also after our own direction has ended", async () => {
   expect(await failed).toMatchObject([{ code: expect.stringMatching(/^(?:EPIPE|ECONNRESET)$/) }]);
 });
 
-test("it is broken when the other side has reset it, and not when it has ended", async () => {
+test("it is over with a problem when the other side has reset it, and without one when both have ended", async () => {
   const [ended, end] = await loopbackPair();
   const [broken, breaker] = await loopbackPair();
-  const streams = [tcpByteStream(ended), tcpByteStream(broken)];
-  for (const socket of [ended, broken]) socket.resume();
+  const orderly = tcpByteStream(ended);
+  const readings = [new Reading(orderly), new Reading(tcpByteStream(broken))];
   end.end();
   await once(ended, "end");
-  ended.end();
-  await once(ended, "close");
-  const closed = new Promise((resolve) => {
-    broken.once("close", resolve);
-  });
+  orderly.end();
   breaker.resetAndDestroy();
-  await closed;
-  expect(streams.map(({ isBroken }) => isBroken)).toEqual([false, true]);
+  expect(await Promise.all(readings.map((reading) => reading.untilClosed()))).toEqual([undefined, "ECONNRESET"]);
+  expect(readings.map(({ hasEnded }) => hasEnded)).toEqual([true, false]);
+});
+
+test("a connection that is destroyed behind its back was not ended", async () => {
+  const [near, far] = await loopbackPair();
+  const reading = new Reading(tcpByteStream(near));
+  far.resume();
+  near.destroy();
+  expect(await reading.untilClosed()).toBe("closed without an end");
+});
+
+test("what is not consumed stops the reading, and consuming it lets it go on", async () => {
+  const [near, far] = await loopbackPair();
+  const stream = tcpByteStream(near);
+  const reading = new Reading(stream, false);
+  const total = 8 * 1024 * 1024;
+  far.end(Buffer.alloc(total));
+  await vi.waitFor(() => expect(near.isPaused()).toBe(true));
+  expect(reading.bytes).toBeLessThan(256 * 1024);
+  const consuming = setInterval(() => stream.consumed(reading.bytes - consumed), 1);
+  let consumed = 0;
+  const consume = stream.consumed.bind(stream);
+  stream.consumed = (bytes) => {
+    consumed += bytes;
+    consume(bytes);
+  };
+  await reading.untilEnd();
+  clearInterval(consuming);
+  expect(reading.bytes).toBe(total);
+});
+
+test("who was told to stop writing is told when to go on", async () => {
+  const [near, far] = await loopbackPair();
+  far.pause();
+  const stream = tcpByteStream(near);
+  const reading = new Reading(stream);
+  while (stream.write(Buffer.alloc(1024 * 1024)));
+  expect(reading.timesWritable).toBe(0);
+  far.resume();
+  await vi.waitFor(() => expect(reading.timesWritable).toBe(1));
+});
+
+test("nothing is told after a reset of ours", async () => {
+  const [near, far] = await loopbackPair();
+  far.resume();
+  const stream = tcpByteStream(near);
+  const reading = new Reading(stream);
+  stream.reset();
+  await once(near, "close");
+  expect([reading.timesClosed, stream.isGone]).toEqual([0, true]);
 });
 
 test("resetting what is closed already does nothing", async () => {

@@ -11,9 +11,10 @@ import { ip } from "#mesh/testing/examples.ts";
 import type { TrustBundle } from "#mesh/trust-bundle.ts";
 import { openDescriptors } from "../../testing/open-descriptors.ts";
 import { silentPort } from "../../testing/listening-sockets.ts";
+import { Reading } from "../../testing/reading.ts";
 import { outboundSocket } from "../../testing/outbound-sockets.ts";
-import { serveTunnels } from "../../tunnel/http2-server.ts";
-import { TUNNEL_LIMITS, type TunnelLimits } from "../../tunnel/tunnel.ts";
+import { serveTunnels } from "../../tunnel/tunnel-server.ts";
+import { TUNNEL_LIMITS, type TunnelLimits } from "../../tunnel/tunnel-limits.ts";
 import { dialTunnel } from "./tunnel-dial.ts";
 
 const mesh = testAuthority();
@@ -85,17 +86,16 @@ test("a tunnel connection proves both sides, and carries tunnels", async () => {
     const server = serveTunnels(
       socket,
       TUNNEL_LIMITS,
-      (tunnel) => tunnel.accept({}).duplex.end("hello"),
+      (tunnel) => void tunnel.accept({}).write(Buffer.from("hello")),
       () => undefined,
     );
     onTestFinished(() => server.destroy());
   });
   const connection = await dialled(address, { onClosed });
   expect(verified).toHaveBeenCalledWith(caller.id);
-  const { duplex } = await connection.open({ authority: `${address}:80`, headers: {} });
-  expect(String(await once(duplex, "data"))).toBe("hello");
+  const reading = new Reading(await connection.open({ authority: `${address}:80`, headers: {} }));
+  await vi.waitFor(() => expect(reading.text).toBe("hello"));
   expect(onClosed).not.toHaveBeenCalled();
-  duplex.on("error", () => undefined);
   connection.destroy("done");
   await vi.waitFor(() => expect(onClosed).toHaveBeenCalledTimes(1));
 });

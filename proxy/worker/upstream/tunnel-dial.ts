@@ -6,8 +6,9 @@ import { type ClientContext, connectOptions, HANDSHAKE_TIMEOUT_MS } from "#certs
 import type { IpAddress } from "#mesh/ip-address.ts";
 import { TUNNEL_PORT } from "#mesh/ports.ts";
 import type { SpiffeId } from "#mesh/spiffe-id.ts";
-import { openTunnelConnection } from "../../tunnel/http2-client.ts";
-import type { TunnelConnection, TunnelLimits } from "../../tunnel/tunnel.ts";
+import type { TunnelConnection } from "../../tunnel/tunnel.ts";
+import { openTunnelConnection } from "../../tunnel/tunnel-client.ts";
+import type { TunnelLimits } from "../../tunnel/tunnel-limits.ts";
 import { dial, DialError, type DialLimits } from "./dial.ts";
 
 /** At which step a tunnel connection failed; the first is before it was dialled, all of them are before a byte of the application was sent. */

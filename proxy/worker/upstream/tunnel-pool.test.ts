@@ -1,6 +1,7 @@
-import { Duplex } from "node:stream";
 import { expect, test, vi } from "vitest";
-import { type ByteStream, type TunnelConnection, TunnelError, type TunnelRequest } from "../../tunnel/tunnel.ts";
+import { FakeByteStream } from "../../testing/fake-byte-stream.ts";
+import type { ByteStream } from "../../tunnel/byte-stream.ts";
+import { type TunnelConnection, TunnelError, type TunnelRequest } from "../../tunnel/tunnel.ts";
 import { type DialTunnel, type PoolKey, TunnelPool } from "./tunnel-pool.ts";
 
 const KEY: PoolKey = {
@@ -19,8 +20,7 @@ class FakeConnection implements TunnelConnection {
   destroyed: string | undefined;
   lost: () => void = () => undefined;
   /** What {@link open} answers; tunnels that are open by default. */
-  answer: () => Promise<ByteStream> = () =>
-    Promise.resolve({ duplex: new Duplex(), isBroken: false, reset: () => undefined });
+  answer: () => Promise<ByteStream> = () => Promise.resolve(new FakeByteStream());
 
   constructor(max = 100) {
     this.max = max;

@@ -1,4 +1,5 @@
-import { type ByteStream, type TunnelConnection, TunnelError, type TunnelRequest } from "../../tunnel/tunnel.ts";
+import type { ByteStream } from "../../tunnel/byte-stream.ts";
+import { type TunnelConnection, TunnelError, type TunnelRequest } from "../../tunnel/tunnel.ts";
 
 /**
  * Whom a tunnel connection belongs to, and whom it reaches. The pod that calls is not in the key because each pod has a pool

@@ -1,10 +1,11 @@
-import { once } from "node:events";
-import { finished } from "node:stream/promises";
 import { expect, test, vi } from "vitest";
 import { loopbackPair } from "../testing/loopback.ts";
-import { openTunnelConnection } from "./http2-client.ts";
-import { serveTunnels } from "./http2-server.ts";
-import { type ByteStream, type IncomingTunnel, TUNNEL_LIMITS, type TunnelLimits } from "./tunnel.ts";
+import { Reading } from "../testing/reading.ts";
+import { openTunnelConnection } from "./tunnel-client.ts";
+import { serveTunnels } from "./tunnel-server.ts";
+import type { ByteStream } from "./byte-stream.ts";
+import type { IncomingTunnel } from "./tunnel.ts";
+import { TUNNEL_LIMITS, type TunnelLimits } from "./tunnel-limits.ts";
 
 const LIMITS: TunnelLimits = { ...TUNNEL_LIMITS, maxTunnels: 3 };
 
@@ -32,11 +33,10 @@ const tunnelled = async () => {
   return { ...pair, incoming, serverEnd, clientEnd };
 };
 
-const textOf = async ({ duplex }: ByteStream): Promise<string> => {
-  let text = "";
-  duplex.on("data", (chunk: Buffer) => (text += chunk.toString()));
-  await once(duplex, "end");
-  return text;
+/** Says something, and that it was all. */
+const endWith = (stream: ByteStream, text: string): void => {
+  stream.write(Buffer.from(text));
+  stream.end();
 };
 
 test("a request carries its authority and its headers, and the answer comes when it is accepted", async () => {
@@ -64,36 +64,38 @@ test("the end of one direction is not the end of the other, whichever ends first
   for (const first of ["client", "server"] as const) {
     const { clientEnd, serverEnd } = await tunnelled();
     const [here, there] = first === "client" ? [clientEnd, serverEnd] : [serverEnd, clientEnd];
-    const [atThere, atHere] = [textOf(there), textOf(here)];
-    here.duplex.end("request");
-    expect(await atThere).toBe("request");
-    expect([here.isBroken, there.isBroken]).toEqual([false, false]);
-    there.duplex.end("answer");
-    expect(await atHere).toBe("answer");
-    await Promise.all([finished(here.duplex), finished(there.duplex)]);
-    expect([here.isBroken, there.isBroken]).toEqual([false, false]);
+    const [atThere, atHere] = [new Reading(there), new Reading(here)];
+    endWith(here, "request");
+    expect(await atThere.untilEnd()).toBe("request");
+    expect([atThere.timesClosed, atHere.timesClosed, here.isGone, there.isGone]).toEqual([0, 0, false, false]);
+    endWith(there, "answer");
+    expect(await atHere.untilEnd()).toBe("answer");
+    expect(await Promise.all([atThere.untilClosed(), atHere.untilClosed()])).toEqual([undefined, undefined]);
+    expect([here.isGone, there.isGone]).toEqual([true, true]);
   }
 });
 
-/** How one end came to its end, as whoever joins it to another stream sees it. */
-const endOf = ({ duplex }: ByteStream): { readonly cleanEnds: boolean[]; readonly closed: Promise<unknown> } => {
-  const cleanEnds: boolean[] = [];
-  duplex.on("error", () => undefined);
-  duplex.resume();
-  return {
-    cleanEnds,
-    closed: new Promise((resolve) => {
-      duplex.once("close", resolve);
-    }),
-  };
-};
+test("what came before somebody read is kept for him: bytes, the end, and how it was over", async () => {
+  const { clientEnd, serverEnd } = await tunnelled();
+  endWith(clientEnd, "early");
+  serverEnd.end();
+  await vi.waitFor(() => expect([clientEnd.isGone, serverEnd.isGone]).toEqual([true, true]));
+  const [atServer, atClient] = [new Reading(serverEnd), new Reading(clientEnd)];
+  expect([atServer.text, atServer.hasEnded, atServer.timesClosed, atServer.problem]).toEqual([
+    "early",
+    true,
+    1,
+    undefined,
+  ]);
+  expect([atClient.text, atClient.hasEnded, atClient.timesClosed]).toEqual(["", true, 1]);
+});
 
 /** Everything that ends a tunnel without its streams having ended. */
 const BREAKS: Readonly<Record<string, (tunnel: Awaited<ReturnType<typeof tunnelled>>) => void>> = {
   "is reset by the client": ({ clientEnd }) => clientEnd.reset(),
   "is reset by the server": ({ serverEnd }) => serverEnd.reset(),
   "is reset with data under way": ({ serverEnd }) => {
-    serverEnd.duplex.write("half of it");
+    serverEnd.write(Buffer.from("half of it"));
     serverEnd.reset();
   },
   "loses its connection to a reset": ({ near }) => void near.resetAndDestroy(),
@@ -106,45 +108,47 @@ const BREAKS: Readonly<Record<string, (tunnel: Awaited<ReturnType<typeof tunnell
 test.each(Object.entries(BREAKS))("a tunnel that %s never looks as if it had ended", async (_, breakOff) => {
   const tunnel = await tunnelled();
   const ends = [tunnel.clientEnd, tunnel.serverEnd];
-  const endings = ends.map((end) => {
-    const { cleanEnds, closed } = endOf(end);
-    end.duplex.once("end", () => cleanEnds.push(!end.isBroken));
-    return { cleanEnds, closed };
-  });
+  const readings = ends.map((end) => new Reading(end));
   breakOff(tunnel);
-  await Promise.all(endings.map(({ closed }) => closed));
-  // The side that was destroyed itself knows; the other has only what it sees.
-  for (const { cleanEnds } of endings) expect(cleanEnds).not.toContain(true);
-  expect(ends.map(({ isBroken }) => isBroken)).toEqual([true, true]);
+  await vi.waitFor(() => expect(ends.map(({ isGone }) => isGone)).toEqual([true, true]));
+  expect(readings.map(({ hasEnded }) => hasEnded)).toEqual([false, false]);
+  // Who resets it is told nothing more.
+  const told = readings.filter(({ timesClosed }) => timesClosed > 0);
+  expect(told.length).toBeGreaterThan(0);
+  for (const { timesClosed, problem } of told) expect([timesClosed, typeof problem]).toEqual([1, "string"]);
 });
 
 test.each(Object.entries(BREAKS))("nor after its other direction had ended: a tunnel that %s", async (_, breakOff) => {
   const tunnel = await tunnelled();
-  tunnel.clientEnd.duplex.end("all");
-  expect(await textOf(tunnel.serverEnd)).toBe("all");
-  const { cleanEnds, closed } = endOf(tunnel.clientEnd);
-  tunnel.serverEnd.duplex.on("error", () => undefined);
-  tunnel.clientEnd.duplex.once("end", () => cleanEnds.push(!tunnel.clientEnd.isBroken));
+  const [atClient, atServer] = [new Reading(tunnel.clientEnd), new Reading(tunnel.serverEnd)];
+  endWith(tunnel.clientEnd, "all");
+  expect(await atServer.untilEnd()).toBe("all");
   breakOff(tunnel);
-  await closed;
-  expect(cleanEnds).not.toContain(true);
-  expect(tunnel.clientEnd.isBroken).toBe(true);
+  await vi.waitFor(() => expect(tunnel.clientEnd.isGone).toBe(true));
+  expect(atClient.hasEnded).toBe(false);
+  if (atClient.timesClosed > 0) expect(atClient.problem).toBeTypeOf("string");
 });
 
-test("a reader that does not read stops the writer, and others go on", async () => {
-  const { client, nextTunnel, clientEnd } = await tunnelled();
+test("a reader that does not read stops the writer, others go on, and nothing is lost when it reads again", async () => {
+  const { client, nextTunnel, clientEnd, serverEnd } = await tunnelled();
+  const [atClient, slow] = [new Reading(clientEnd), new Reading(serverEnd, false)];
   const chunk = Buffer.alloc(64 * 1024);
+  let written = 0;
   const fill = (): void => {
-    while (clientEnd.duplex.write(chunk));
-    clientEnd.duplex.once("drain", fill);
+    do written += chunk.length;
+    while (clientEnd.write(chunk));
   };
   fill();
+  await vi.waitFor(() => expect(slow.bytes).toBe(LIMITS.streamWindow));
+  expect(written).toBeLessThanOrEqual(LIMITS.streamWindow + 3 * chunk.length);
   const opening = client.open({ authority: "10.0.0.1:81", headers: {} });
-  const second = (await nextTunnel(1)).accept({});
-  (await opening).duplex.end("through");
-  expect(await textOf(second)).toBe("through");
-  await vi.waitFor(() => expect(clientEnd.duplex.writableNeedDrain).toBe(true));
-  expect(clientEnd.duplex.writableLength).toBeLessThan(2 * LIMITS.streamWindow);
+  const second = new Reading((await nextTunnel(1)).accept({}));
+  endWith(await opening, "through");
+  expect(await second.untilEnd()).toBe("through");
+  expect([slow.bytes, atClient.timesWritable]).toEqual([LIMITS.streamWindow, 0]);
+  serverEnd.consumed(slow.bytes);
+  await vi.waitFor(() => expect(atClient.timesWritable).toBe(1));
+  await vi.waitFor(() => expect(slow.bytes).toBe(written));
 });
 
 test("a connection has room for so many tunnels as were agreed, and again when one is over", async () => {
@@ -162,10 +166,10 @@ test("whoever drains its own connection opens nothing more in it, and it ends wi
   client.drain();
   expect(client.room).toBe(0);
   expect(clientClosed).not.toHaveBeenCalled();
-  serverEnd.duplex.end("last");
-  expect(await textOf(clientEnd)).toBe("last");
-  clientEnd.duplex.end();
-  serverEnd.duplex.resume();
+  const reading = new Reading(clientEnd);
+  endWith(serverEnd, "last");
+  expect(await reading.untilEnd()).toBe("last");
+  clientEnd.end();
   await vi.waitFor(() => expect(clientClosed).toHaveBeenCalledTimes(1));
 });
 
@@ -180,10 +184,11 @@ test("a server that drains says so: the caller opens nothing more, and what is o
   server.drain();
   await vi.waitFor(() => expect(client.room).toBe(0));
   await expect(client.open(REQUEST)).rejects.toMatchObject({ kind: "broken" });
-  clientEnd.duplex.end("still");
-  expect(await textOf(serverEnd)).toBe("still");
-  serverEnd.duplex.end("here");
-  expect(await textOf(clientEnd)).toBe("here");
+  const [atServer, atClient] = [new Reading(serverEnd), new Reading(clientEnd)];
+  endWith(clientEnd, "still");
+  expect(await atServer.untilEnd()).toBe("still");
+  endWith(serverEnd, "here");
+  expect(await atClient.untilEnd()).toBe("here");
   await vi.waitFor(() => expect([clientClosed.mock.calls.length, serverClosed.mock.calls.length]).toEqual([1, 1]));
 });
 
@@ -195,7 +200,7 @@ test("a caller that gave up before it was answered is seen to be gone, and answe
   await expect(opening).rejects.toMatchObject({ kind: "broken" });
   await vi.waitFor(() => expect(first.isGone).toBe(true));
   first.refuse(503);
-  expect(first.accept({}).duplex.destroyed).toBe(true);
+  expect(first.accept({}).isGone).toBe(true);
 });
 
 test("a request that is not answered in time fails, and its place is free again", async () => {

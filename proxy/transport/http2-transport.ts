@@ -1,0 +1,195 @@
+import type { Duplex } from "node:stream";
+import { Http2Connection } from "#wire/http2/connection.ts";
+import { ERROR_CODE, type ErrorCode } from "#wire/http2/error-code.ts";
+import type { Http2Handler } from "#wire/http2/handler.ts";
+import { Http2ConnectionError } from "#wire/http2/http2-error.ts";
+import type { Http2Limits } from "#wire/http2/limits.ts";
+import type { Http2Stream } from "#wire/http2/stream.ts";
+import { readBytes } from "./read-bytes.ts";
+
+/** How long a peer may take. */
+export interface Http2Patience {
+  /** From the beginning to its SETTINGS. */
+  readonly settingsMs: number;
+  /** For the rest of a field block that it began. */
+  readonly fieldBlockMs: number;
+  /** From one answered PING to the next; undefined for none. */
+  readonly pingIntervalMs: number | undefined;
+  readonly pingTimeoutMs: number;
+  /** To close after GOAWAY; then the connection is destroyed. */
+  readonly closeMs: number;
+}
+
+/** What happens on the connection, beside what the transport sees to itself. */
+export interface Http2TransportHandler extends Omit<Http2Handler, "wake" | "pong"> {
+  /** The connection is gone, and every stream was told before. Called once. */
+  closed(reason: string): void;
+}
+
+/**
+ * Carries an HTTP/2 connection over a stream of bytes: a socket, TLS, a tunnel. What is sent in one turn of the event loop leaves
+ * in one write, after everything that was readable has been read. What a handler throws comes out of the stream's `data` event,
+ * after the connection was ended.
+ */
+export class Http2Transport {
+  readonly connection: Http2Connection;
+  readonly #duplex: Duplex;
+  readonly #patience: Http2Patience;
+  readonly #handler: Http2TransportHandler;
+  #timer: NodeJS.Timeout | undefined;
+  #blockTimer: NodeJS.Timeout | undefined;
+  /** The stream whose field block is timed. */
+  #timedBlock: number | undefined;
+  #isClosing = false;
+  #isClosed = false;
+
+  constructor(
+    duplex: Duplex,
+    role: "client" | "server",
+    limits: Http2Limits,
+    patience: Http2Patience,
+    handler: Http2TransportHandler,
+  ) {
+    this.#duplex = duplex;
+    this.#patience = patience;
+    this.#handler = handler;
+    this.connection = new Http2Connection(
+      role,
+      limits,
+      {
+        request: (stream, head) => handler.request(stream, head),
+        ready: () => this.#onReady(),
+        goAway: (goAway) => handler.goAway(goAway),
+        pong: () => this.#keepAlive(),
+        streamClosed: (stream) => this.#onStreamClosed(stream),
+        wake: () => void setImmediate(this.#flush),
+      },
+      performance.now(),
+    );
+    readBytes(duplex, (chunk) => this.#onData(chunk));
+    duplex.on("drain", () => this.#onDrain());
+    duplex.once("end", () => this.#close("the other side closed the connection"));
+    duplex.on("error", (error: Error) => this.#close(error.message));
+    duplex.once("close", () => this.#close("the connection was lost"));
+    this.#timer = setTimeout(() => this.#giveUp("no SETTINGS", ERROR_CODE.settingsTimeout), patience.settingsMs);
+    if (duplex.destroyed || duplex.readableEnded) setImmediate(() => this.#close("the connection was lost"));
+    setImmediate(this.#flush);
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** No new streams; the connection ends with its last one. */
+  drain(): void {
+    this.connection.drain();
+  }
+
+  /** Ends the connection now, and all that is on it. */
+  destroy(reason: string): void {
+    if (!this.#isClosed) this.#giveUp(reason, ERROR_CODE.noError);
+  }
+
+  #onData(chunk: Uint8Array): void {
+    if (this.#isClosing) return;
+    try {
+      this.connection.receive(chunk, performance.now());
+    } finally {
+      if (this.connection.failure) this.#closeAfterGoAway();
+      else this.#watch();
+    }
+  }
+
+  /** What a chunk may have changed that has a time of its own. */
+  #watch(): void {
+    if (this.connection.isDrained) setImmediate(this.#flush);
+    const { openFieldBlock } = this.connection;
+    if (openFieldBlock === this.#timedBlock) return;
+    this.#timedBlock = openFieldBlock;
+    clearTimeout(this.#blockTimer);
+    if (openFieldBlock === undefined) return;
+    this.#blockTimer = setTimeout(
+      () => this.#giveUp("a field block that does not end", ERROR_CODE.enhanceYourCalm),
+      this.#patience.fieldBlockMs,
+    );
+  }
+
+  #onReady(): void {
+    this.#keepAlive();
+    this.#handler.ready();
+  }
+
+  #onStreamClosed(stream: Http2Stream): void {
+    this.#handler.streamClosed(stream);
+    if (this.connection.isDrained) setImmediate(this.#flush);
+  }
+
+  #onDrain(): void {
+    this.connection.setBlocked(false);
+    this.#flush();
+  }
+
+  /** A ping after a while; without an answer in time the other side is gone, and nobody told us. */
+  #keepAlive(): void {
+    if (this.#isClosing) return;
+    clearTimeout(this.#timer);
+    const { pingIntervalMs, pingTimeoutMs } = this.#patience;
+    if (pingIntervalMs === undefined) return;
+    this.#timer = setTimeout(() => {
+      this.connection.ping();
+      this.#timer = setTimeout(() => this.#giveUp("no answer to PING", ERROR_CODE.noError), pingTimeoutMs);
+    }, pingIntervalMs);
+  }
+
+  #giveUp(reason: string, code: ErrorCode): void {
+    try {
+      this.connection.fail(new Http2ConnectionError(code, reason));
+    } finally {
+      this.#closeAfterGoAway();
+    }
+  }
+
+  /** What is to be said is said, then the connection ends; whoever does not let it end loses it. */
+  #closeAfterGoAway(): void {
+    if (this.#isClosing) return;
+    this.#isClosing = true;
+    clearTimeout(this.#timer);
+    clearTimeout(this.#blockTimer);
+    this.#write(this.connection.takeOutput());
+    this.#duplex.end();
+    this.#timer = setTimeout(() => this.#close("it was not closed in time"), this.#patience.closeMs);
+  }
+
+  #close(reason: string): void {
+    if (this.#isClosed) return;
+    this.#isClosed = this.#isClosing = true;
+    clearTimeout(this.#timer);
+    clearTimeout(this.#blockTimer);
+    const { failure } = this.connection;
+    this.#duplex.destroy();
+    try {
+      this.connection.lost(reason);
+    } finally {
+      this.#handler.closed(failure?.message ?? reason);
+    }
+  }
+
+  /** While the stream of bytes is full, what is to be sent stays with the connection, which knows how much that may be. */
+  readonly #flush = (): void => {
+    if (this.#isClosing || this.#duplex.writableNeedDrain) return;
+    const isWelcome = this.#write(this.connection.takeOutput());
+    if (this.connection.isDrained) this.#closeAfterGoAway();
+    else this.connection.setBlocked(!isWelcome);
+  };
+
+  #write(parts: readonly Uint8Array[]): boolean {
+    const [first] = parts;
+    if (!first) return true;
+    if (parts.length === 1) return this.#duplex.write(first);
+    this.#duplex.cork();
+    let isWelcome = true;
+    for (const part of parts) isWelcome = this.#duplex.write(part);
+    this.#duplex.uncork();
+    return isWelcome;
+  }
+}

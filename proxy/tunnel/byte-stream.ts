@@ -1,0 +1,37 @@
+/**
+ * The bytes of one proxied connection: a TCP socket or a tunnel. Half-close works in both directions; a reset is passed on as
+ * what the transport has for it (RFC 9113 section 8.5).
+ */
+export interface ByteStream {
+  /** Whether nothing can be read or written any more. */
+  readonly isGone: boolean;
+  /** Begins to deliver what comes, also what has come already. To be called once. */
+  read(reader: ByteReader): void;
+  /**
+   * Sends bytes, or queues them.
+   * @param bytes must not change afterwards
+   * @returns whether more is welcome; if not, {@link ByteReader.writable} says when
+   */
+  write(bytes: Uint8Array): boolean;
+  /** So many bytes of {@link ByteReader.data} have been handed on: the other end may send as many again. */
+  consumed(bytes: number): void;
+  /** Ends our direction, after what is queued. */
+  end(): void;
+  /** Breaks it off so that the other end sees an error and not an end. Nothing is told after it. */
+  reset(): void;
+}
+
+/** Who is told what comes. */
+export interface ByteReader {
+  data(bytes: Uint8Array): void;
+  /** The other end has said everything. */
+  end(): void;
+  /** More is welcome again. */
+  writable(): void;
+  /**
+   * It is over; told once, and nothing after it.
+   * @param problem why it was broken off; undefined when both directions have ended, and the other end has, or will get,
+   *   everything
+   */
+  closed(problem: string | undefined): void;
+}

@@ -1,0 +1,25 @@
+import type { Field } from "../field.ts";
+import { readFieldLines, type UnderscoreRule } from "./field-lines.ts";
+import { Http1Error, quote } from "./http1-error.ts";
+import type { Section } from "./section-reader.ts";
+
+/**
+ * Fields that must not come after the content: they say how the message is framed, where it goes or who sends it,
+ * and all of that was decided before (RFC 9110 section 6.5.1). The rest is kept apart from the head's fields and never merged
+ * into them.
+ */
+const FORBIDDEN: ReadonlySet<string> = new Set([
+  ..."content-length transfer-encoding connection keep-alive proxy-connection upgrade te trailer host".split(" "),
+  ..."authorization proxy-authorization proxy-authenticate www-authenticate cookie set-cookie forwarded".split(" "),
+]);
+
+export const readTrailers = (section: Section, underscores: UnderscoreRule): readonly Field[] => {
+  const { fields } = readFieldLines(section, 0, underscores);
+  for (const { name } of fields) checkTrailerName(name);
+  return fields;
+};
+
+export const checkTrailerName = (name: string): void => {
+  if (FORBIDDEN.has(name.toLowerCase()))
+    throw new Http1Error("forbidden-trailer", `${quote(name)} in the trailers (RFC 9110 section 6.5.1)`);
+};
