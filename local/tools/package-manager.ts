@@ -1,13 +1,12 @@
 import { readFileSync } from "node:fs";
 import { findProgram } from "../processes/search-path.ts";
-import type { PackageName } from "./required-programs.ts";
 
 /** How packages are installed on a distribution. */
 export interface PackageManager {
   readonly program: string;
   readonly install: readonly string[];
   /** What the packages are called that have another name than in Debian. */
-  readonly names: Readonly<Partial<Record<PackageName, string>>>;
+  readonly names: Readonly<Record<string, string>>;
 }
 
 export const APT: PackageManager = { program: "apt-get", install: ["apt-get", "install", "-y"], names: {} };
@@ -43,7 +42,7 @@ export const packageManager = (path: string): PackageManager | undefined =>
 /** The command that installs packages. */
 export const installCommand = (
   manager: PackageManager,
-  packages: readonly PackageName[],
+  packages: readonly string[],
 ): readonly [string, ...string[]] => {
   const names = [...new Set(packages.map((name) => manager.names[name] ?? name))];
   return [...manager.install, ...names] as [string, ...string[]];
@@ -52,7 +51,7 @@ export const installCommand = (
 /** How somebody gets packages on this machine, in words. */
 export const installAdvice = (
   manager: PackageManager | undefined,
-  packages: readonly PackageName[],
+  packages: readonly string[],
   isRoot: boolean,
 ): string => {
   if (manager === undefined)

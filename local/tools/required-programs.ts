@@ -29,5 +29,7 @@ export const UIDMAP_PROGRAM: RequiredProgram = {
 };
 
 /** The programs that cannot be found. */
-export const missingPrograms = (programs: readonly RequiredProgram[], path: string): readonly RequiredProgram[] =>
-  programs.filter(({ name }) => findProgram(name, path) === undefined);
+export const missingPrograms = <Program extends { readonly name: string }>(
+  programs: readonly Program[],
+  path: string,
+): readonly Program[] => programs.filter(({ name }) => findProgram(name, path) === undefined);

@@ -1,0 +1,77 @@
+import { writeFileSync } from "node:fs";
+import { assertNever } from "#mesh/assert-never.ts";
+import { CliFailure, EXIT } from "#cli/failure.ts";
+import { BenchMesh } from "./mesh/bench-mesh.ts";
+import { runMeshBench } from "./mesh/mesh-bench.ts";
+import { type BenchOptions, HELP, parseOptions } from "./options.ts";
+import { formatMeshReport } from "./report.ts";
+import { binaryFrom, requireBenchTools } from "./tools.ts";
+import { formatWireReport } from "./wire/report.ts";
+import { runWireBench } from "./wire/wire-bench.ts";
+
+type Task = Exclude<BenchOptions, { readonly kind: "help" }>;
+
+/** Progress goes beside the table, so that the table alone can be kept. */
+const say = (line: string): void => void process.stderr.write(`${line}\n`);
+
+const measureMesh = async (task: Task): Promise<void> => {
+  await requireBenchTools(say);
+  const envoyBinary = binaryFrom("ENVOY");
+  if (binaryFrom("ZTUNNEL") !== undefined) say("ZTUNNEL is not compared with yet: bench/README.md says why");
+  mesh = new BenchMesh(envoyBinary);
+  const report = await runMeshBench(mesh, { ...task, envoyBinary }, say);
+  write(task, report, formatMeshReport(report));
+};
+
+const measureWire = async (task: Task): Promise<void> => {
+  const report = await runWireBench(task, say);
+  write(task, report, formatWireReport(report));
+};
+
+const write = ({ json }: Task, report: object, text: string): void => {
+  process.stdout.write(`\n${text}\n`);
+  if (json !== undefined) writeFileSync(json, `${JSON.stringify(report, undefined, 2)}\n`);
+};
+
+const main = async (): Promise<void> => {
+  const options = parseOptions(process.argv.slice(2));
+  if (!options.ok) throw new CliFailure(options.error, { exitCode: EXIT.usage, hint: "npm run bench -- --help" });
+  const task = options.value;
+  switch (task.kind) {
+    case "help":
+      process.stdout.write(HELP);
+      return;
+    case "mesh":
+    case "wire":
+      return task.kind === "mesh" ? measureMesh(task) : measureWire(task);
+    default:
+      return assertNever(task);
+  }
+};
+
+const unexpected = (error: unknown) => ({
+  message: (error as Error).stack ?? String(error),
+  hint: undefined,
+  exitCode: EXIT.failed,
+});
+
+let mesh: BenchMesh | undefined;
+let isEnding = false;
+const end = async (exitCode: number): Promise<void> => {
+  if (isEnding) return;
+  isEnding = true;
+  await mesh?.down();
+  process.exit(exitCode);
+};
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => void end(130));
+
+try {
+  await main();
+  await end(0);
+} catch (error) {
+  if (!isEnding) {
+    const { message, hint, exitCode } = error instanceof CliFailure ? error : unexpected(error);
+    process.stderr.write(`\nbench: ${message}\n${hint === undefined ? "" : `  try: ${hint}\n`}`);
+    await end(exitCode);
+  }
+}

@@ -1,0 +1,21 @@
+import type { TemporaryMesh } from "#cli/temporary-mesh.ts";
+import type { Way } from "../ways/way.ts";
+
+/** What a measurement is made with. */
+export interface Setting {
+  readonly mesh: TemporaryMesh;
+  /** How long one measurement lasts. */
+  readonly seconds: number;
+  /** How long to wait until processes have calmed down, where memory is measured. */
+  readonly settleSeconds: number;
+  /** Something that a reader of the numbers must know. */
+  readonly note: (text: string) => void;
+}
+
+/** One measurement of one way. */
+export interface Measure {
+  readonly title: string;
+  readonly isFor: (way: Way) => boolean;
+  /** @returns values by metric; those that make no sense for this way are not there */
+  readonly run: (setting: Setting, way: Way) => Promise<Readonly<Record<string, number>>>;
+}

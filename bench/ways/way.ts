@@ -1,0 +1,34 @@
+/** A process that carries the bytes between client and server, or without which that would not be. */
+export interface ProxyProcess {
+  readonly pid: number;
+  /** For people: `node-1 worker`. */
+  readonly label: string;
+  readonly side: "client" | "server";
+  /** Whether connections live in it. */
+  readonly carries: boolean;
+}
+
+/** Where a client connects to. */
+export interface Target {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** One way from the client to the server. */
+export interface Way {
+  readonly name: string;
+  /** The pod in which the client runs. */
+  readonly client: string;
+  /** Where it finds the server as one that speaks HTTP. */
+  readonly http: Target;
+  /** Where it finds it as one that speaks HTTP/2 from the first byte on, without TLS. */
+  readonly http2: Target;
+  /** Where it finds the server as one that nobody knows more about. */
+  readonly bytes: Target;
+  /** Whether only bulk is worth measuring. */
+  readonly isBulkOnly: boolean;
+  /** A captured target outside the mesh, where there is such a thing: what passes in clear. */
+  readonly passing: Target | undefined;
+  /** Looked up anew each time: processes may be replaced. */
+  readonly processes: () => Promise<readonly ProxyProcess[]>;
+}
