@@ -1,15 +1,5 @@
 import { expect, test } from "vitest";
-import { accessLogText, parseAccessLog } from "./access-log.ts";
-
-test("only lines of the access log are taken", () => {
-  expect(parseAccessLog('{"log":"access","msg":"connection complete"}')).toEqual({
-    log: "access",
-    msg: "connection complete",
-  });
-  expect(parseAccessLog('{"msg":"supervisor is up"}')).toBeUndefined();
-  expect(parseAccessLog("null")).toBeUndefined();
-  expect(parseAccessLog("plain text")).toBeUndefined();
-});
+import { accessLogText } from "./access-log.ts";
 
 test("a line says when, what and which way, and then the rest by name", () => {
   const entry = {

@@ -1,21 +1,9 @@
-/** A line of a node's access log: what happened to one connection. */
-export type AccessLogEntry = Readonly<Record<string, unknown>>;
+import type { AccessLogEntry } from "#local/nodes/access-log.ts";
 
 /** What the first columns of a printed line are. */
 const LEADING_FIELDS = ["time", "msg", "direction"];
 /** Fields of every line of a node's log, which say nothing about the connection. */
 const COMMON_FIELDS = new Set([...LEADING_FIELDS, "log", "level", "event", "pid", "node", "process", "role"]);
-
-/** Reads a line of a node's log. @returns undefined for a line that is not of the access log */
-export const parseAccessLog = (line: string): AccessLogEntry | undefined => {
-  try {
-    const entry: unknown = JSON.parse(line);
-    const isEntry = typeof entry === "object" && entry !== null && (entry as AccessLogEntry).log === "access";
-    return isEntry ? (entry as AccessLogEntry) : undefined;
-  } catch {
-    return undefined;
-  }
-};
 
 /** An entry as one line for people: when, what, and then everything else by name. */
 export const accessLogText = (entry: AccessLogEntry): string => {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { CertificateStatus, PodStatus } from "#mesh/admin/agent-status.ts";
 import type { RuntimeStatus } from "#local/status.ts";
-import { diagnose } from "./diagnosis.ts";
+import { diagnose, isCrashing } from "./diagnosis.ts";
 import {
   exampleAgent,
   exampleLink,
@@ -11,6 +11,7 @@ import {
   NOW,
   WEB_IDENTITY,
 } from "./testing/status-examples.ts";
+import { verdict } from "./wait-until-ready.ts";
 
 const said = (changes: Partial<RuntimeStatus>): readonly string[] =>
   diagnose(exampleStatus(changes), NOW).map(({ severity, about, text }) => `${severity}: ${about}: ${text}`);
@@ -33,6 +34,12 @@ const pod = (changes: Parameters<typeof examplePodReport>[0]): Partial<RuntimeSt
   pods: [examplePodReport(changes)],
 });
 
+const crashing = (restarts: number) =>
+  examplePodReport({
+    ready: false,
+    containers: [{ name: "app", init: false, restarts, state: { kind: "waiting", reason: "exit code 1" } }],
+  });
+
 const refused = {
   kind: "Pod",
   namespace: "shop",
@@ -44,14 +51,75 @@ const refused = {
   warnings: [],
 };
 
+/** How a process ends that does not like its settings. */
+const SETTINGS = { exit: "exit code 1", complaint: "settings: no name", alike: 1 };
+const runningAgain = { kind: "running", pid: 4, since: "", restarts: 3 } as const;
+
 test("where all is well nothing is said", () => {
   expect(said({})).toEqual([]);
+  expect(said(controlPlane({ process: { ...runningAgain, lastEnd: SETTINGS } }))).toEqual([]);
+});
+
+test("every hint says which mesh it is about, if that is not the usual one", () => {
+  const hints = (name: string): readonly (string | undefined)[] =>
+    diagnose(
+      exampleStatus({
+        name,
+        ...controlPlane({ inventory: false }),
+        ...agent({ notReady: ["no trust bundle yet"] }),
+        pods: [crashing(1)],
+      }),
+      NOW,
+    ).map(({ hint }) => hint);
+  expect(hints("default")).toEqual([
+    "heddle logs --control-plane",
+    "heddle logs --node node-1",
+    "heddle logs shop/web-0",
+  ]);
+  expect(hints("blue")).toEqual([
+    "heddle logs --name blue --control-plane",
+    "heddle logs --name blue --node node-1",
+    "heddle logs --name blue shop/web-0",
+  ]);
+});
+
+test("who waits for a process that ends again and again for the same reason waits in vain", () => {
+  const process = (alike: number) => ({ kind: "waiting", restarts: 9, lastEnd: { exit: "SIGKILL", alike } }) as const;
+  const crashes = (alike: number) => [
+    isCrashing(exampleStatus(controlPlane({ process: process(alike) }))),
+    isCrashing(exampleStatus({ nodes: [exampleNode(), exampleNode({ supervisor: process(alike) })] })),
+  ];
+  expect([crashes(2), crashes(3)]).toEqual([
+    [false, false],
+    [true, true],
+  ]);
+  const status = exampleStatus({
+    ...controlPlane({ process: process(3) }),
+    pods: [examplePodReport({ ready: false })],
+  });
+  expect(verdict(status, diagnose(status, NOW))).toBe("unwell");
 });
 
 const cases: readonly (readonly [string, Partial<RuntimeStatus>])[] = [
   [
     "problem: control plane: ended (exit code 1) and is started again; that was start 3",
-    controlPlane({ process: { kind: "waiting", restarts: 3, lastExit: "exit code 1" } }),
+    controlPlane({ process: { kind: "waiting", restarts: 3, lastEnd: { exit: "exit code 1", alike: 1 } } }),
+  ],
+  [
+    "problem: control plane: ended (exit code 1): settings: no name; it is started again; that was start 3",
+    controlPlane({ process: { kind: "waiting", restarts: 3, lastEnd: SETTINGS } }),
+  ],
+  [
+    "problem: control plane: ended (exit code 1): settings: no name; it is started again; that was start 3",
+    controlPlane({ process: { ...runningAgain, lastEnd: { ...SETTINGS, alike: 2 } }, problem: "it is not running" }),
+  ],
+  [
+    "problem: control plane: does not answer: it does not answer in time",
+    controlPlane({
+      process: { ...runningAgain, lastEnd: { exit: "SIGKILL", alike: 1 } },
+      problem: "it does not answer in time",
+      declared: 0,
+    }),
   ],
   ["problem: control plane: does not answer: it is not running", controlPlane({ problem: "it is not running" })],
   ["problem: control plane: has not read the objects yet", controlPlane({ inventory: false })],
@@ -69,8 +137,9 @@ const cases: readonly (readonly [string, Partial<RuntimeStatus>])[] = [
   ],
   [
     "problem: node-1: its supervisor ended (SIGKILL) and is started again; that was start 1",
-    { nodes: [exampleNode({ supervisor: { kind: "waiting", restarts: 1, lastExit: "SIGKILL" } })] },
+    { nodes: [exampleNode({ supervisor: { kind: "waiting", restarts: 1, lastEnd: { exit: "SIGKILL", alike: 1 } } })] },
   ],
+  ["notice: objects: nothing is declared: there are no objects in /srv/objects", controlPlane({ declared: 0 })],
   ["problem: node-1: its supervisor takes no pods yet", { nodes: [exampleNode({ enrolment: false })] }],
   [
     "problem: node-1: its agent does not answer: it is not running",
@@ -175,14 +244,9 @@ test("a pod that has done its work is no problem", () => {
 test("what nobody has to wait for is told from what passes", () => {
   const lasting = (changes: Partial<RuntimeStatus>): readonly (boolean | undefined)[] =>
     diagnose(exampleStatus(changes), NOW).map((finding) => finding.lasting);
-  const crashing = (restarts: number) =>
-    pod({
-      ready: false,
-      containers: [{ name: "app", init: false, restarts, state: { kind: "waiting", reason: "exit code 1" } }],
-    });
   expect(lasting(controlPlane({ objects: [refused] }))).toEqual([true]);
   expect(lasting(pod({ objections: ["no such node"] }))).toEqual([true]);
-  expect(lasting(crashing(3))).toEqual([true]);
-  expect(lasting(crashing(2))).toEqual([undefined]);
+  expect(lasting({ pods: [crashing(3)] })).toEqual([true]);
+  expect(lasting({ pods: [crashing(2)] })).toEqual([undefined]);
   expect(lasting(pod({ ready: false, step: "enrol", containers: [] }))).toEqual([undefined]);
 });

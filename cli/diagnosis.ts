@@ -1,8 +1,9 @@
 import type { AgentStatus, CertificateStatus } from "#mesh/admin/agent-status.ts";
 import type { ObjectStatus } from "#mesh/admin/control-plane-status.ts";
 import type { ContainerReport } from "#local/containers/pod-containers.ts";
-import type { ProcessStatus } from "#local/processes/managed-process.ts";
+import type { ProcessEnd, ProcessStatus } from "#local/processes/managed-process.ts";
 import type { ControlPlaneReport, NodeReport, PodReport, RuntimeStatus } from "#local/status.ts";
+import { commandLine } from "#local/command-line.ts";
 import { until } from "./output/relative-time.ts";
 
 /** Something about a mesh that somebody should know. */
@@ -18,26 +19,39 @@ export interface Finding {
   readonly lasting?: true;
 }
 
-/** A container that ended this often will not run without somebody's help. */
+/** What ended this often will not run without somebody's help. */
 const MANY_RESTARTS = 3;
 
 /** What is wrong with a mesh, in words; nothing if all is well. */
 export const diagnose = (status: RuntimeStatus, nowMs: number): readonly Finding[] => [
   ...status.problems.map((text) => problem("this machine", text)),
-  ...aboutControlPlane(status.controlPlane),
+  ...aboutControlPlane(status.controlPlane, commandLine(status.name, "logs", "--control-plane")),
   ...status.controlPlane.objects.flatMap(aboutObject),
-  ...status.nodes.flatMap((node) => aboutNode(node, nowMs)),
-  ...status.pods.flatMap((pod) => aboutPod(pod, agentPodOf(pod, status))),
+  ...aboutEmptyFolder(status),
+  ...status.nodes.flatMap((node) => aboutNode(node, nowMs, commandLine(status.name, "logs", "--node", node.name))),
+  ...status.pods.flatMap((pod) => aboutPod(pod, agentPodOf(pod, status), status.name)),
   ...aboutIsolation(status),
 ];
 
-const aboutControlPlane = ({ process, problem: silence, inventory }: ControlPlaneReport): readonly Finding[] => {
-  const hint = "heddle logs --control-plane";
-  const stopped = notRunning(process);
-  if (stopped !== undefined) return [problem("control plane", stopped, hint)];
+/**
+ * Whether a process that everything else depends on ends again and again for the same reason: somebody has to do something
+ * about it before there is anything to wait for.
+ */
+export const isCrashing = ({ controlPlane, nodes }: RuntimeStatus): boolean =>
+  [controlPlane.process, ...nodes.map(({ supervisor }) => supervisor)].some(endsAlike);
+
+const aboutControlPlane = (report: ControlPlaneReport, hint: string): readonly Finding[] => {
+  const { process, problem: silence, inventory } = report;
+  const stopped = notRunning(process, silence !== undefined);
+  if (stopped !== undefined) return [aboutProcess("control plane", stopped, process, hint)];
   if (silence !== undefined) return [problem("control plane", `does not answer: ${silence}`, hint)];
   return inventory ? [] : [problem("control plane", "has not read the objects yet", hint)];
 };
+
+const aboutEmptyFolder = ({ controlPlane, objects }: RuntimeStatus): readonly Finding[] =>
+  controlPlane.problem === undefined && controlPlane.inventory && controlPlane.declared === 0
+    ? [notice("objects", `nothing is declared: there are no objects in ${objects}`)]
+    : [];
 
 const aboutObject = (object: ObjectStatus): readonly Finding[] => {
   const name = object.namespace === "" ? object.name : `${object.namespace}/${object.name}`;
@@ -49,10 +63,9 @@ const aboutObject = (object: ObjectStatus): readonly Finding[] => {
   return [lasting(problem(about, `${consequence}: ${reasons.join("; ")}`)), ...notices];
 };
 
-const aboutNode = (node: NodeReport, nowMs: number): readonly Finding[] => {
-  const hint = `heddle logs --node ${node.name}`;
-  const stopped = notRunning(node.supervisor);
-  if (stopped !== undefined) return [problem(node.name, `its supervisor ${stopped}`, hint)];
+const aboutNode = (node: NodeReport, nowMs: number, hint: string): readonly Finding[] => {
+  const stopped = notRunning(node.supervisor, !node.enrolment);
+  if (stopped !== undefined) return [aboutProcess(node.name, `its supervisor ${stopped}`, node.supervisor, hint)];
   if (!node.enrolment) return [problem(node.name, "its supervisor takes no pods yet", hint)];
   if (node.agent === undefined) return [problem(node.name, `its agent does not answer: ${node.agentProblem}`, hint)];
   return [
@@ -98,9 +111,13 @@ const aboutCertificate = (
   return state === "pending" ? [problem(about, `waits for its first certificate for ${identity}`, hint)] : [];
 };
 
-const aboutPod = (pod: PodReport, inAgent: AgentStatus["pods"][number] | undefined): readonly Finding[] => {
+const aboutPod = (
+  pod: PodReport,
+  inAgent: AgentStatus["pods"][number] | undefined,
+  mesh: string,
+): readonly Finding[] => {
   const about = `${pod.namespace}/${pod.name}`;
-  const hint = `heddle logs ${about}`;
+  const hint = commandLine(mesh, "logs", about);
   const findings = [
     ...pod.objections.map((text) => lasting(problem(about, text))),
     ...(pod.problem === undefined ? [] : [problem(about, pod.problem)]),
@@ -142,12 +159,30 @@ const aboutIsolation = ({ isolation }: RuntimeStatus): readonly Finding[] =>
     ? []
     : [notice("isolation", `reduced: all processes of a node share one user id (${isolation.reason})`)];
 
-/** Why a process that is kept running does not run. */
-const notRunning = (status: ProcessStatus): string | undefined => {
-  if (status.kind === "running") return undefined;
-  if (status.kind === "stopped") return "is not started yet";
-  return `ended (${status.lastExit}) and is started again; that was start ${status.restarts}`;
+/** Something about a process that does not run: waiting does not help if it ends again and again for the same reason. */
+const aboutProcess = (about: string, text: string, status: ProcessStatus, hint: string): Finding => {
+  const found = problem(about, text, hint);
+  return endsAlike(status) ? lasting(found) : found;
 };
+
+/**
+ * Why a process that is kept running does not run. One that is silent and is being started once more after several ended alike
+ * is about to end too.
+ */
+const notRunning = (status: ProcessStatus, isSilent: boolean): string | undefined => {
+  if (status.kind === "stopped") return "is not started yet";
+  const { lastEnd } = status;
+  if (lastEnd === undefined || (status.kind === "running" && !(isSilent && lastEnd.alike > 1))) return undefined;
+  return `${ended(lastEnd)}; that was start ${status.restarts}`;
+};
+
+const ended = ({ exit, complaint }: ProcessEnd): string =>
+  complaint === undefined
+    ? `ended (${exit}) and is started again`
+    : `ended (${exit}): ${complaint.replace(/[.;]$/, "")}; it is started again`;
+
+const endsAlike = (status: ProcessStatus): boolean =>
+  status.kind !== "stopped" && (status.lastEnd?.alike ?? 0) >= MANY_RESTARTS;
 
 const agentPodOf = (pod: PodReport, { nodes }: RuntimeStatus): AgentStatus["pods"][number] | undefined =>
   nodes.find(({ name }) => name === pod.node)?.agent?.pods.find(({ uid }) => uid === pod.uid);

@@ -32,12 +32,18 @@ test.each([
   ["no number of workers", ["up", ".", "--workers", "many"], "1 to 32 are possible"],
   ["a trust domain that is none", ["up", ".", "--trust-domain", "Example Org"], "is not a trust domain"],
   ["a lifetime that is none", ["up", ".", "--leaf-lifetime", "a day"], "is not a duration"],
+  ["a lifetime that no certificate can have", ["up", ".", "--leaf-lifetime", "1ms"], "5s to 2160h are possible"],
+  ["a level that is none", ["up", ".", "--log-level", "bogus"], "Allowed choices are debug, info, warn, error"],
+  ["a namespace that is none", ["up", ".", "--root-namespace", "A B!"], "is not a name: lower-case letters"],
   ["a name that is none", ["up", ".", "--name", "../etc"], "cannot name a mesh"],
   ["a folder that is none", ["up", "/no/such/folder"], "/no/such/folder is no folder with objects"],
+  ["a file in place of a folder", ["up", "/etc/passwd"], "/etc/passwd is not a folder"],
   ["no pod", ["exec", "web-0", "--", "ls"], "names no pod"],
   ["no command", ["exec", "shop/web-0"], "missing required argument"],
   ["a terminal and json", ["exec", "-t", "-o", "json", "shop/web-0", "--", "ls"], "leave one out"],
   ["nobody's log", ["logs"], "say whose log"],
+  ["the access log of a pod", ["logs", "shop/web-0", "--access"], "with --node"],
+  ["the access log of the control plane", ["logs", "--control-plane", "--access"], "with --node"],
   ["two logs", ["logs", "shop/web-0", "--node", "node-1"], "say whose log"],
 ] as const)("%s is a mistake of the command line: exit code 2", async (_, args, complaint) => {
   const { stderr, code } = await heddle(...args);

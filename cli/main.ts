@@ -9,6 +9,7 @@ import { addStatusCommand } from "./commands/status.ts";
 import { addUpCommand } from "./commands/up.ts";
 import { CliFailure, EXIT } from "./failure.ts";
 import { bad, dim } from "./output/colours.ts";
+import { endUnread, outputTaken, whenUnread } from "./output/unread-output.ts";
 
 const EXAMPLES = `
 Examples:
@@ -65,7 +66,9 @@ const version = (): string => {
 };
 
 if (import.meta.main) {
+  whenUnread(endUnread);
   await runHeddle(process.argv.slice(2));
+  await outputTaken();
   // A command that was interrupted may have left a connection open.
   process.exit();
 }

@@ -1,4 +1,5 @@
 import type { RuntimeStatus } from "#local/status.ts";
+import { commandLine } from "#local/command-line.ts";
 import type { Finding } from "./diagnosis.ts";
 import { findingsText } from "./findings-text.ts";
 import { bold, dim, doubtful, good } from "./output/colours.ts";
@@ -61,12 +62,14 @@ export class UpReporter {
   }
 
   #nextSteps(status: RuntimeStatus | undefined, isAttached: boolean): string {
-    const which = this.#name === "default" ? "" : ` --name ${this.#name}`;
     const pods = (status?.pods ?? []).filter(({ ready }) => ready);
     const pod = pods.find(({ enrolled }) => enrolled) ?? pods[0];
-    const steps: (readonly [string, string])[] = [[`heddle status${which}`, "how it is doing"]];
-    if (pod) steps.unshift([`heddle exec${which} -it ${pod.namespace}/${pod.name} -- sh`, "look around in a pod"]);
-    steps.push(isAttached ? ["Ctrl-C", "stop it"] : [`heddle down${which}`, "stop it"]);
+    const steps: (readonly [string, string])[] = [[commandLine(this.#name, "status"), "how it is doing"]];
+    if (pod) {
+      const name = `${pod.namespace}/${pod.name}`;
+      steps.unshift([commandLine(this.#name, "exec", "-it", name, "--", "sh"), "look around in a pod"]);
+    }
+    steps.push(isAttached ? ["Ctrl-C", "stop it"] : [commandLine(this.#name, "down"), "stop it"]);
     const width = Math.max(...steps.map(([command]) => command.length));
     return steps.map(([command, meaning]) => `  ${command.padEnd(width)}  ${dim(meaning)}`).join("\n");
   }

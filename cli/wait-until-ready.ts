@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { RuntimeEnd } from "#local/launch/launch-runtime.ts";
 import type { UnixClient } from "#local/socket/unix-client.ts";
 import type { RuntimeStatus } from "#local/status.ts";
-import { diagnose, type Finding } from "./diagnosis.ts";
+import { diagnose, type Finding, isCrashing } from "./diagnosis.ts";
 
 /** What became of a mesh that was started. */
 export type UpOutcome =
@@ -45,8 +45,9 @@ export const waitUntilReady = async (settings: WaitSettings): Promise<UpOutcome>
 };
 
 /** Undefined while there is something to wait for. */
-const verdict = (status: RuntimeStatus, findings: readonly Finding[]): "ready" | "unwell" | undefined => {
+export const verdict = (status: RuntimeStatus, findings: readonly Finding[]): "ready" | "unwell" | undefined => {
   const problems = findings.filter(({ severity }) => severity === "problem");
+  if (isCrashing(status)) return "unwell";
   if (status.phase !== "running" || problems.some(({ lasting }) => lasting !== true)) return undefined;
   return problems.length === 0 ? "ready" : "unwell";
 };

@@ -15,6 +15,7 @@ import { type AdminActions, createAdminServer } from "./serve/admin-server.ts";
 import { authenticateWith } from "./serve/authenticate.ts";
 import { AuthorityKeeper } from "./serve/authority-keeper.ts";
 import { CertificateService } from "./serve/certificate-service.ts";
+import { rotateRoot } from "./serve/rotate-root.ts";
 import { configDump } from "./serve/config-dump.ts";
 import { DiscoveryService } from "./serve/discovery-service.ts";
 import { GrpcServer } from "./serve/grpc-server.ts";
@@ -163,7 +164,7 @@ export class ControlPlane {
       nodes,
       inventory: (after, waitMs) => inventory.next(after, waitMs),
       certificates: () => authorityStatus(this.#authority, this.#trustOfNodes()),
-      rotateRoot: () => this.#authority.rotateRoot(),
+      rotateRoot: () => rotateRoot(this.#authority, this.#trustOfNodes()),
       rotateIssuing: () => this.#authority.rotateIssuing(),
       issueJoinToken: (node, lifetimeMs) => this.#tokens.issue(node, lifetimeMs),
     };

@@ -43,6 +43,7 @@ const END_TIMEOUT_MS = 15_000;
 
 /** A local mesh: the control plane that says what should be, and the nodes and pods that become it. */
 export class LocalMesh {
+  readonly name: string;
   readonly logs: LogFolder;
   readonly host: ContainerHost;
   readonly controlPlane: ControlPlane;
@@ -61,6 +62,7 @@ export class LocalMesh {
   constructor(given: LocalMeshSettings) {
     const { settings, state, machine, uids, clock } = given;
     this.#given = given;
+    this.name = settings.name;
     this.#startedAt = new Date(clock.now()).toISOString();
     this.#book = new AddressBook(state.addresses);
     this.#assigned = new AssignedFolder(state.assigned);
@@ -100,7 +102,7 @@ export class LocalMesh {
     const { settings, state, machine } = this.#given;
     const { report, links } = await this.controlPlane.report();
     return {
-      name: settings.name,
+      name: this.name,
       instance: settings.instance,
       phase: this.#phase,
       objects: settings.objects,

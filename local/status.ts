@@ -36,6 +36,8 @@ export interface ControlPlaneReport {
   readonly problem: string | undefined;
   /** Whether the declared objects were read at least once. */
   readonly inventory: boolean;
+  /** How many objects are declared, whatever became of them. */
+  readonly declared: number;
   /** Objects that are refused, or that were taken with a warning. */
   readonly objects: readonly ObjectStatus[];
   readonly authority: AuthorityStatus | undefined;

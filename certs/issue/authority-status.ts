@@ -7,7 +7,7 @@ import type { Authority } from "./authority.ts";
 import { type AuthoritySet, issuingAuthority, rootOf } from "./authority-set.ts";
 import type { CertificateAuthority } from "./certificate-authority.ts";
 import { renewalTime } from "./renewal.ts";
-import { type NodeTrust, nodesWithout, type RootId } from "./rotation.ts";
+import { type NodeTrust, nodesWithout, type RetiringRoot, type RootId, type RotationPace } from "./rotation.ts";
 
 const DAY_MS = 24 * 3_600_000;
 
@@ -44,14 +44,17 @@ export const authorityWarnings = (set: AuthoritySet, now: number): readonly stri
 
 const rotationStatus = (authority: CertificateAuthority, nodes: readonly NodeTrust[]): RotationStatus => {
   const { rotation } = authority.set;
-  if (rotation.announced) {
-    return { kind: "announcing", waitingFor: nodesWithout(rotation, authority.view(nodes)) };
-  }
-  const last = rotation.retiring.at(-1);
-  if (!last) return { kind: "idle" };
+  const view = authority.view(nodes);
+  if (rotation.announced) return { kind: "announcing", waitingFor: nodesWithout(rotation, view) };
+  if (rotation.retiring.length === 0) return { kind: "idle" };
+  const until = Math.max(...rotation.retiring.map((root) => trustedUntil(root, view.pace)));
   const waitingFor = new Set(rotation.retiring.flatMap(({ root }) => authority.nodesUnder(root)));
-  return { kind: "retiring", until: formatTime(last.until), waitingFor: [...waitingFor] };
+  return { kind: "retiring", until: formatTime(until), waitingFor: [...waitingFor] };
 };
+
+/** When an old root goes at the latest: a rotation keeps it for a while even if all that it signed has ended. */
+const trustedUntil = ({ since, until }: RetiringRoot, { minRetirementMs }: RotationPace): number =>
+  Math.max(until, since + minRetirementMs);
 
 const stateOf = ({ rotation }: AuthoritySet, root: RootId): AuthorityCertificate["state"] => {
   if (rotation.signing.root === root) return "signing";

@@ -17,7 +17,8 @@ import { CertificateAuthority, type LeafOrder } from "./certificate-authority.ts
 import { DEFAULT_PACE, type NodeTrust } from "./rotation.ts";
 
 const { settleMs: SETTLE_MS, minRetirementMs: MIN_RETIREMENT_MS } = DEFAULT_PACE;
-const HOUR_MS = 3_600_000;
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 const START = Date.parse("2026-03-01T00:00:00Z");
 
@@ -273,6 +274,21 @@ test("the status names the roots, what they do, and who holds a rotation back", 
     roots: [{ state: "retiring" }, { state: "signing" }],
     rotation: { kind: "retiring", until: "2026-03-02T00:00:30Z", waitingFor: ["node-2"] },
   });
+});
+
+test("an old root is said to be trusted for as long as it is, though its certificates end before", () => {
+  const authority = open(MINUTE_MS);
+  issue(authority);
+  rotate(authority);
+  const rotation = () => authorityStatus(authority, []).rotation;
+  const until = new Date(clock.now() + MIN_RETIREMENT_MS);
+  expect(rotation()).toMatchObject({ kind: "retiring", until: until.toISOString().replace(".000", "") });
+  clock.turn(MIN_RETIREMENT_MS - 1);
+  unwrap(authority.advance([]));
+  expect(rotation().kind).toBe("retiring");
+  clock.turn(1);
+  unwrap(authority.advance([]));
+  expect(rotation()).toEqual({ kind: "idle" });
 });
 
 test("an operator is warned 60 days before a root or an issuing CA ends", () => {

@@ -103,7 +103,7 @@ export const transition = (state: RotationState, event: RotationEvent): Result<R
   const { signing, announced, retiring } = state;
   switch (event.kind) {
     case "announce":
-      if (announced) return err(`root ${short(announced.root)} is announced already; wait for it or cancel it`);
+      if (announced) return err(`root ${short(announced.root)} is announced already; it signs when every node has it`);
       if (trustedRoots(state).includes(event.root)) return err(`root ${short(event.root)} is trusted already`);
       return ok({ ...state, announced: { root: event.root, since: event.now } });
     case "cancel":

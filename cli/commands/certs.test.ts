@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { rotationText } from "./certs.ts";
+import { exampleNode } from "../testing/status-examples.ts";
+import { rotationText, silentNodes, silentText } from "./certs.ts";
 
 test.each([
   [{ kind: "idle" }, "The root is not being changed."],
@@ -21,4 +22,10 @@ test.each([
   ],
 ] as const)("a rotation that is %j says who holds it back", (rotation, text) => {
   expect(rotationText(rotation)).toBe(text);
+});
+
+test("a node whose agent does not answer is named", () => {
+  const nodes = [exampleNode(), exampleNode({ name: "node-2", agent: undefined, agentProblem: "it is not running" })];
+  expect(silentNodes(nodes)).toEqual([{ node: "node-2", problem: "it is not running" }]);
+  expect(silentText(silentNodes(nodes))).toContain("node-2: its agent does not say what it holds: it is not running");
 });

@@ -3,6 +3,7 @@ import type { CertificateStatus } from "#mesh/admin/agent-status.ts";
 import type { AuthorityCertificate, AuthorityStatus, RotationStatus } from "#mesh/admin/control-plane-status.ts";
 import { assertNever } from "#mesh/assert-never.ts";
 import type { RuntimeStatus } from "#local/status.ts";
+import { commandLine } from "#local/command-line.ts";
 import { CliFailure } from "../failure.ts";
 import { type ChosenMesh, chooseMesh } from "../mesh-choice.ts";
 import { bad, bold, doubtful, good } from "../output/colours.ts";
@@ -51,8 +52,13 @@ const show = async (options: CertsOptions): Promise<void> => {
   const { nodes } = await fetchStatus(mesh);
   await mesh.client.close();
   const leaves = leavesOf(nodes);
-  if (options.output === "json") printJson({ authority, certificates: leaves });
-  else printText([authorityText(authority), rotationText(authority.rotation), leavesTable(leaves)].join("\n\n"));
+  const silent = silentNodes(nodes);
+  if (options.output === "json") {
+    printJson({ authority, certificates: leaves, silent });
+    return;
+  }
+  const parts = [authorityText(authority), rotationText(authority.rotation), leavesTable(leaves), silentText(silent)];
+  printText(parts.filter((part) => part !== "").join("\n\n"));
 };
 
 const rotate = async (name: "rotate-root" | "rotate-issuing", options: CertsOptions): Promise<void> => {
@@ -67,7 +73,8 @@ const rotate = async (name: "rotate-root" | "rotate-issuing", options: CertsOpti
 const askAuthority = async ({ name, client }: ChosenMesh, method: "GET" | "POST", path: string) => {
   const answer = await client.json<AuthorityStatus>(`/control-plane${path}`, { method });
   if (answer.ok) return answer.value;
-  throw new CliFailure(`the control plane of mesh ${name}: ${answer.error}`, { hint: "heddle logs --control-plane" });
+  const hint = method === "POST" ? commandLine(name, "certs") : commandLine(name, "logs", "--control-plane");
+  throw new CliFailure(`the control plane of mesh ${name}: ${answer.error}`, { hint });
 };
 
 interface Leaf extends CertificateStatus {
@@ -76,6 +83,21 @@ interface Leaf extends CertificateStatus {
 
 const leavesOf = (nodes: RuntimeStatus["nodes"]): readonly Leaf[] =>
   nodes.flatMap(({ name, agent }) => (agent?.certificates ?? []).map((leaf) => ({ node: name, ...leaf })));
+
+/** A node of which it is not known which certificates it holds. */
+interface SilentNode {
+  readonly node: string;
+  readonly problem: string;
+}
+
+export const silentNodes = (nodes: RuntimeStatus["nodes"]): readonly SilentNode[] =>
+  nodes.flatMap(({ name, agent, agentProblem = "it is not running" }) =>
+    agent === undefined ? [{ node: name, problem: agentProblem }] : [],
+  );
+
+/** One line for each, so that nobody takes a node that is left out for one without certificates. */
+export const silentText = (silent: readonly SilentNode[]): string =>
+  silent.map(({ node, problem }) => bad(`${node}: its agent does not say what it holds: ${problem}`)).join("\n");
 
 const authorityText = ({ trustDomain, roots, issuing }: AuthorityStatus): string =>
   `${bold("trust domain")} ${trustDomain}\n\n${table([

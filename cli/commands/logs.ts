@@ -1,9 +1,11 @@
-import { createInterface } from "node:readline";
-import { Readable } from "node:stream";
+import { existsSync } from "node:fs";
 import { type Command, InvalidArgumentError } from "commander";
-import { accessLogText, parseAccessLog } from "../access-log.ts";
+import { isAbout, parseAccessLog } from "#local/nodes/access-log.ts";
+import { accessLogText } from "../access-log.ts";
+import { commandLine } from "#local/command-line.ts";
 import { CliFailure, EXIT } from "../failure.ts";
-import { chooseMesh } from "../mesh-choice.ts";
+import { linesOf } from "../lines.ts";
+import { type ChosenMesh, chooseMesh, isUp } from "../mesh-choice.ts";
 import { type OutputFormat, outputOption, printJson, printText } from "../output/output-format.ts";
 import { parsePodName } from "../pod-name.ts";
 
@@ -24,9 +26,11 @@ Examples:
   heddle logs shop/web-0 -f --tail 10           its last ten lines, and then what it writes
   heddle logs --node node-1                     the proxy of a node
   heddle logs --node node-1 --access            its access log: one line for each connection
-  heddle logs --node node-1 --access shop/web   only lines that mention shop/web
+  heddle logs --node node-1 --access shop/web   only connections of the pod or to the service shop/web
   heddle logs --control-plane
-  heddle logs --runtime                         \`heddle up\` itself`;
+  heddle logs --runtime                         \`heddle up\` itself
+
+With -f it ends with exit code 0 when the mesh is taken down, and with 1 when the mesh is lost.`;
 
 export const addLogsCommand = (program: Command): void => {
   program
@@ -38,8 +42,8 @@ export const addLogsCommand = (program: Command): void => {
     .option("--control-plane", "the control plane")
     .option("--runtime", "the runtime that holds nodes and pods")
     .option("-f, --follow", "go on with what is written from now on")
-    .option("--tail <lines>", "begin with this many lines", parseLines)
-    .option("--access [text]", "of a node: only the access log, or only its lines with this text")
+    .option("--tail <lines>", "begin with this many lines, of those that are shown", parseLines)
+    .option("--access [who]", "of a node: its access log, or only what is about NS/NAME, an address or any other text")
     .addOption(outputOption())
     .addHelpText("after", EXAMPLES)
     .action(logs);
@@ -51,9 +55,23 @@ const logs = async (pod: string | undefined, options: LogsOptions): Promise<void
   if (options.tail !== undefined) query.set("tail", String(options.tail));
   const mesh = await chooseMesh(options.name);
   const stream = await mesh.client.stream(`/logs?${query.toString()}`);
-  if (!stream.ok) throw new CliFailure(`mesh ${mesh.name} does not show this log: ${stream.error}`);
-  for await (const line of createInterface(Readable.from(stream.value))) printLine(line, options);
+  if (!stream.ok) {
+    const hint = commandLine(mesh.name, "status");
+    throw new CliFailure(`mesh ${mesh.name} does not show this log: ${stream.error}`, { hint });
+  }
+  try {
+    for await (const line of linesOf(stream.value)) printLine(line, options);
+  } catch (error) {
+    await sayWhyItBroke(mesh, error as Error);
+  }
   await mesh.client.close();
+};
+
+/** @throws CliFailure unless the mesh was taken down: it then removes its socket before it closes what is open */
+const sayWhyItBroke = async (mesh: ChosenMesh, { message }: Error): Promise<void> => {
+  if (await isUp(mesh.state)) throw new CliFailure(`mesh ${mesh.name} sends no more of this log: ${message}`);
+  if (existsSync(mesh.state.socket)) throw new CliFailure(`mesh ${mesh.name} is gone: it has ended unexpectedly`);
+  process.stderr.write("the mesh has ended\n");
 };
 
 /** Which log is meant. @throws CliFailure unless exactly one is */
@@ -67,12 +85,21 @@ const logQuery = (pod: string | undefined, options: LogsOptions): Record<string,
   if (options.controlPlane) wanted.push({ part: "control-plane" });
   if (options.runtime) wanted.push({ part: "runtime" });
   const [only, ...others] = wanted;
-  if (only !== undefined && others.length === 0) return only;
+  if (options.access !== undefined && (others.length > 0 || options.node === undefined)) {
+    throw new CliFailure("only nodes have an access log: say which one, with --node and no other log", {
+      exitCode: EXIT.usage,
+      hint: "heddle logs --node node-1 --access; `heddle status` lists the nodes",
+    });
+  }
+  if (only !== undefined && others.length === 0) return { ...only, ...accessQuery(options) };
   throw new CliFailure("say whose log: a pod as NS/POD, --node, --control-plane or --runtime", {
     exitCode: EXIT.usage,
     hint: "heddle logs --help",
   });
 };
+
+const accessQuery = ({ access }: LogsOptions): Record<string, string> =>
+  access === undefined ? {} : { access: access === true ? "" : access };
 
 const printLine = (line: string, { access, output }: LogsOptions): void => {
   if (access === undefined) {
@@ -81,7 +108,7 @@ const printLine = (line: string, { access, output }: LogsOptions): void => {
     return;
   }
   const entry = parseAccessLog(line);
-  if (entry === undefined || (typeof access === "string" && !line.includes(access))) return;
+  if (entry === undefined || (typeof access === "string" && !isAbout(entry, access))) return;
   if (output === "json") printJson(entry);
   else printText(accessLogText(entry));
 };

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { RuntimeStatus } from "#local/status.ts";
+import { commandLine } from "#local/command-line.ts";
 import { diagnose } from "../diagnosis.ts";
 import { CliFailure, EXIT } from "../failure.ts";
 import { findingsText } from "../findings-text.ts";
@@ -36,7 +37,9 @@ export const addStatusCommand = (program: Command): void => {
 export const fetchStatus = async ({ name, client }: ChosenMesh): Promise<RuntimeStatus> => {
   const answer = await client.json<RuntimeStatus>("/status");
   if (answer.ok) return answer.value;
-  throw new CliFailure(`mesh ${name} does not tell its status: ${answer.error}`, { hint: "heddle logs --runtime" });
+  throw new CliFailure(`mesh ${name} does not tell its status: ${answer.error}`, {
+    hint: commandLine(name, "logs", "--runtime"),
+  });
 };
 
 const status = async (options: StatusOptions): Promise<void> => {

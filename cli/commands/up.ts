@@ -1,23 +1,23 @@
 import { randomUUID } from "node:crypto";
-import { realpathSync } from "node:fs";
+import { opendirSync, realpathSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname } from "node:path";
 import { getuid } from "node:process";
-import { type Command, InvalidArgumentError } from "commander";
-import { parseDuration } from "#mesh/duration.ts";
-import { parseTrustDomain } from "#mesh/spiffe-id.ts";
+import { type Command, Option } from "commander";
 import { MAX_NODES } from "#local/addresses/address-plan.ts";
-import { type LaunchedRuntime, launchRuntime, type RuntimeEnd } from "#local/launch/launch-runtime.ts";
+import { launchRuntime, type RuntimeEnd } from "#local/launch/launch-runtime.ts";
 import { requireTools } from "#local/require-tools.ts";
 import { MAX_WORKERS, type RuntimeSettings } from "#local/runtime-settings.ts";
 import { UnixClient } from "#local/socket/unix-client.ts";
 import type { UserMapping } from "#local/tools/kernel-abilities.ts";
+import { commandLine, DEFAULT_MESH } from "#local/command-line.ts";
 import { CliFailure, EXIT } from "../failure.ts";
+import { exitCodeOf, Interruption } from "../interruption.ts";
 import { type ChosenMesh, isUp, namedState, ownStateRoot } from "../mesh-choice.ts";
 import { type OutputFormat, outputOption } from "../output/output-format.ts";
+import { leafLifetime, LOG_LEVELS, namespace, trustDomain, wholeNumber } from "../up-options.ts";
 import { UpReporter } from "../up-reporter.ts";
 import { waitUntilReady } from "../wait-until-ready.ts";
-import { bringDown } from "./down.ts";
 
 interface UpOptions {
   readonly name: string;
@@ -51,21 +51,22 @@ process of this machine, and images are ignored. A pod chooses its node by spec.
 annotation local.heddle.dev/node, else it gets the node with the fewest pods.
 
 Exit codes:
-  0  all was ready      1  it could not be started      3  up with -d, but not all of it is ready`;
+  0  all was ready      1  it could not be started      3  up with -d, but not all of it is ready
+  130  it was interrupted before it was up, and nothing of it is left`;
 
 export const addUpCommand = (program: Command): void => {
   program
     .command("up")
     .description("start a mesh from a folder of Kubernetes YAML, on this machine")
     .argument("[dir]", "the folder with the objects", ".")
-    .option("--name <name>", "what to call it; several may be up side by side", "default")
+    .option("--name <name>", "what to call it; several may be up side by side", DEFAULT_MESH)
     .option("--nodes <count>", "how many nodes", wholeNumber(MAX_NODES), DEFAULT_NODES)
     .option("--workers <count>", "how many workers each node's proxy has", wholeNumber(MAX_WORKERS), DEFAULT_WORKERS)
     .option("-d, --detach", "leave it running in the background")
-    .option("--root-namespace <namespace>", "policies in it concern the whole mesh", "istio-system")
+    .option("--root-namespace <namespace>", "policies in it concern the whole mesh", namespace, "istio-system")
     .option("--trust-domain <domain>", "of all identities", trustDomain, "cluster.local")
-    .option("--leaf-lifetime <duration>", "how long certificates live, as in 24h", duration)
-    .option("--log-level <level>", "of the mesh's own processes: debug, info, warn or error", "info")
+    .option("--leaf-lifetime <duration>", "how long certificates live, as in 24h", leafLifetime)
+    .addOption(new Option("--log-level <level>", "of the mesh's own processes").choices(LOG_LEVELS).default("info"))
     .addOption(outputOption())
     .addHelpText("after", EXAMPLES)
     .action(up);
@@ -85,24 +86,34 @@ const up = async (dir: string, options: UpOptions): Promise<void> => {
   const isAttached = options.detach !== true;
   const runtime = launchRuntime(settings, state, { program: PROGRAM, user: userOf(settings), attached: isAttached });
   const mesh: ChosenMesh = { name: options.name, state, client: new UnixClient(state.socket) };
-  const interrupted = isAttached ? stopOnSignal(mesh, runtime, reporter) : undefined;
-  const outcome = await waitUntilReady({
+  const interruption = new Interruption(mesh, runtime, () => reporter.stopping());
+  interruption.listen(isAttached);
+  const waited = waitUntilReady({
     client: mesh.client,
     instance: settings.instance,
     exited: runtime.exited,
     timeoutMs: READY_TIMEOUT_MS,
-    onStatus: (status, findings) => reporter.status(status, findings),
+    onStatus: (status, findings) => {
+      if (interruption.signal === undefined) reporter.status(status, findings);
+    },
   });
+  const outcome = await Promise.race([waited, interruption.done]);
+  if (outcome === undefined || interruption.signal !== undefined)
+    return finishInterrupted(interruption, reporter, false);
   if (outcome.kind === "ended") return finish(outcome.end, options.name, reporter);
   reporter.outcome(outcome, isAttached);
-  if (isAttached) return finish(await Promise.race([runtime.exited, interrupted]), options.name, reporter);
+  if (isAttached) {
+    const end = await Promise.race([runtime.exited, interruption.done]);
+    if (end === undefined || interruption.signal !== undefined) return finishInterrupted(interruption, reporter, true);
+    return finish(end, options.name, reporter);
+  }
   await mesh.client.close();
   if (outcome.kind === "unwell") process.exitCode = EXIT.unwell;
 };
 
 /** @throws CliFailure unless the mesh ended because somebody wanted it to */
-const finish = (end: RuntimeEnd | undefined, name: string, reporter: UpReporter): void => {
-  if (end === undefined || end.code === 0) {
+const finish = (end: RuntimeEnd, name: string, reporter: UpReporter): void => {
+  if (end.code === 0) {
     reporter.stopped();
     return;
   }
@@ -110,20 +121,17 @@ const finish = (end: RuntimeEnd | undefined, name: string, reporter: UpReporter)
   throw new CliFailure(`mesh ${name} has ended: ${end.reason}${end.said === "" ? "" : `\n${end.said}`}`);
 };
 
-/** Ctrl-C ends the mesh in order; pressed again, at once. */
-const stopOnSignal = (mesh: ChosenMesh, runtime: LaunchedRuntime, reporter: UpReporter): Promise<undefined> =>
-  new Promise((resolve, reject) => {
-    let asked = false;
-    const stop = (): void => {
-      if (asked) return runtime.kill();
-      asked = true;
-      reporter.stopping();
-      isUp(mesh.state)
-        .then((up) => (up ? bringDown(mesh) : runtime.kill()))
-        .then(() => resolve(undefined), reject);
-    };
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, stop);
-  });
+/** However the mesh ends now, somebody wanted it to. */
+const finishInterrupted = async (
+  interruption: Interruption,
+  reporter: UpReporter,
+  wasReady: boolean,
+): Promise<void> => {
+  await interruption.done;
+  reporter.stopped();
+  const { signal = "SIGINT" } = interruption;
+  process.exitCode = wasReady && signal !== "SIGPIPE" ? EXIT.done : exitCodeOf(signal);
+};
 
 /** @throws CliFailure if the machine cannot run a mesh; what is missing was said by then */
 const checkedIsolation = async (): Promise<UserMapping> => {
@@ -155,12 +163,17 @@ const userOf = ({ asRoot, reducedIsolation }: RuntimeSettings): "root" | "mapped
   return reducedIsolation === undefined ? "mapped" : "single";
 };
 
-/** @throws CliFailure unless it is a folder */
+/** @throws CliFailure unless it is a folder that can be read */
 const objectsFolder = (dir: string): string => {
   try {
-    return realpathSync(`${dir}/.`);
+    opendirSync(dir).closeSync();
+    return realpathSync(dir);
   } catch (error) {
-    throw new CliFailure(`${dir} is no folder with objects: ${(error as Error).message}`, { exitCode: EXIT.usage });
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new CliFailure(
+      code === "ENOTDIR" ? `${dir} is not a folder` : `${dir} is no folder with objects: ${message}`,
+      { exitCode: EXIT.usage, hint: "name the folder that holds the YAML files, as in heddle up examples/first-mesh" },
+    );
   }
 };
 
@@ -174,25 +187,5 @@ const requireVisible = (what: string, path: string): void => {
 
 const alreadyUp = (name: string): CliFailure =>
   new CliFailure(`a mesh called ${name} is up already`, {
-    hint: `heddle status --name ${name}; or heddle down --name ${name}; or choose another --name`,
+    hint: `${commandLine(name, "status")}; or ${commandLine(name, "down")}; or choose another --name`,
   });
-
-const wholeNumber =
-  (max: number) =>
-  (text: string): number => {
-    const value = Number(text);
-    if (!/^\d+$/.test(text) || value < 1 || value > max) throw new InvalidArgumentError(`1 to ${max} are possible`);
-    return value;
-  };
-
-const trustDomain = (text: string): string => {
-  const parsed = parseTrustDomain(text);
-  if (parsed.ok) return parsed.value;
-  throw new InvalidArgumentError(parsed.error);
-};
-
-const duration = (text: string): string => {
-  const parsed = parseDuration(text);
-  if (parsed.ok) return text;
-  throw new InvalidArgumentError(parsed.error);
-};

@@ -98,6 +98,7 @@ export const exampleStatus = (changes: Partial<RuntimeStatus> = {}): RuntimeStat
     process: { kind: "running", pid: 4, since: "", restarts: 0 },
     problem: undefined,
     inventory: true,
+    declared: 7,
     objects: [],
     authority: undefined,
   },

@@ -17,6 +17,8 @@ export interface ObjectReport {
   /** None: it is accepted. */
   readonly problems: readonly Problem[];
   readonly warnings: readonly string[];
+  /** It is refused because another declaration has its name, and whatever is in force under that name is the other. */
+  readonly isTwin?: true;
 }
 
 /** Everything that is known from one file. */

@@ -111,13 +111,43 @@ test("the same object in two files is the one of the first by path, and moves on
     {
       source: "b.yaml#1",
       accepted: false,
-      serving: true,
+      serving: false,
       problems: [{ path: "metadata.name", message: "is already declared in a.yaml#1, whose path comes first" }],
     },
   ]);
   rmSync(join(directory, "objects/a.yaml"));
   await vi.waitFor(() => expect(portOf("a")).toBe(82), WITHIN);
   expect(source.statuses()).toMatchObject([{ source: "b.yaml#1", accepted: true, problems: [] }]);
+});
+
+test("a last good version is spoken of only where there is one", async () => {
+  const directory = temporaryDirectory();
+  writeFiles(directory, {
+    "objects/a.yaml": `${service("a")}---\n${service("a", 81)}`,
+    "objects/b.yaml": service("b"),
+  });
+  const { source, log } = await startIn(directory);
+  const said = () => log.lines.map(({ message }) => message);
+  expect(said()).toEqual(["a.yaml#2: metadata.name is already declared in a.yaml#1"]);
+  expect(source.statuses()).toMatchObject([
+    { source: "a.yaml#1", accepted: true, serving: true },
+    { source: "a.yaml#2", accepted: false, serving: false },
+    { source: "b.yaml#1", accepted: true, serving: true },
+  ]);
+  writeFiles(directory, { "objects/b.yaml": service("b", 99_999), "objects/c.yaml": service("c", 99_999) });
+  const refusal = "spec.ports[0].port must be a whole number from 1 to 65535, not 99999";
+  await vi.waitFor(
+    () =>
+      expect(said().slice(1).sort()).toEqual([
+        `b.yaml#1: ${refusal}; the last good version stays in force`,
+        `c.yaml#1: ${refusal}`,
+      ]),
+    WITHIN,
+  );
+  expect(source.statuses().slice(2)).toMatchObject([
+    { source: "b.yaml#1", accepted: false, serving: true },
+    { source: "c.yaml#1", accepted: false, serving: false },
+  ]);
 });
 
 test("a file that is renamed removes nothing on its way", async () => {

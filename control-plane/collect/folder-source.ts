@@ -101,7 +101,8 @@ export class FolderSource implements ObjectSource {
   async #look(listener: (change: CollectedChange) => void): Promise<boolean> {
     try {
       const [declared, assigned] = await Promise.all([this.#declared.look(), this.#assigned?.look()]);
-      this.#logProblems([...declared.reports, ...(assigned?.reports ?? [])]);
+      this.#logProblems(declared.reports, this.#declared);
+      if (assigned && this.#assigned) this.#logProblems(assigned.reports, this.#assigned);
       const change = this.#collect(new Set([...declared.keys, ...(assigned?.keys ?? [])]));
       if (change.size > 0 && !this.#stopped) listener(change);
       return !declared.isSettling;
@@ -133,11 +134,13 @@ export class FolderSource implements ObjectSource {
     return withAssignment(withoutAssignment(declared), this.#assigned.objects.winner(key)?.item);
   }
 
-  #logProblems(reports: readonly ObjectReport[]): void {
-    for (const { named, source, problems } of reports) {
+  #logProblems(reports: readonly ObjectReport[], { objects }: ObjectFolder<unknown>): void {
+    for (const { named, source, problems, isTwin } of reports) {
       if (problems.length === 0) continue;
       const text = problems.map(({ path, message }) => (path === "" ? message : `${path} ${message}`)).join("; ");
-      this.#log.warn({ source, object: nameKey(named) }, `${source}: ${text}; the last good version stays in force`);
+      const isKept = isTwin !== true && objects.winner(nameKey(named)) !== undefined;
+      const consequence = isKept ? "; the last good version stays in force" : "";
+      this.#log.warn({ source, object: nameKey(named) }, `${source}: ${text}${consequence}`);
     }
   }
 }

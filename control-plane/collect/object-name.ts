@@ -1,3 +1,5 @@
+import { isMeshKind } from "#mesh/objects/mesh-object.ts";
+
 /** What an object calls itself, as far as it says. */
 export interface ObjectName {
   readonly kind: string;
@@ -12,13 +14,15 @@ export interface ObjectName {
  */
 export const objectNameOf = (value: unknown, fallback: string): ObjectName => {
   const { kind, metadata } = (value ?? {}) as { kind?: unknown; metadata?: { name?: unknown; namespace?: unknown } };
-  const isNamespace = kind === "Namespace";
   return {
     kind: textOr(kind, "Object"),
-    namespace: isNamespace ? "" : textOr(metadata?.namespace, "default"),
+    namespace: kind === "Namespace" ? "" : textOr(metadata?.namespace, defaultNamespaceOf(kind)),
     name: textOr(metadata?.name, fallback),
   };
 };
+
+/** Whether a kind that the mesh does not read lives in a namespace is not known here. */
+const defaultNamespaceOf = (kind: unknown): string => (isMeshKind(kind) ? "default" : "");
 
 const textOr = (value: unknown, fallback: string): string =>
   typeof value === "string" && value !== "" ? value.slice(0, 256) : fallback;

@@ -12,9 +12,9 @@ export const declarationStatuses = (objects: FirstByPath<MeshObject>, isAssigned
     reports.map((report) => {
       const key = nameKey(report.named);
       const winner = objects.winner(key);
-      if (!winner) return statusOf(report, false);
-      if (report.problems.length === 0 && objects.winningPath(key) !== path)
-        return statusOf(lost(report, winner), true);
+      if (!winner || report.isTwin) return statusOf(report, false);
+      if (objects.winningPath(key) !== path)
+        return statusOf(report.problems.length === 0 ? lost(report, winner) : report, false);
       return statusOf(isAssigned ? withCaptureWarning(report, winner) : report, true);
     }),
   );

@@ -62,13 +62,15 @@ class FileReading<Item> implements FileObjects<Item> {
     const named = objectNameOf(value, path === "" ? source : `${source} ${path}`);
     const key = nameKey(named);
     const found = this.#read(value);
-    const reading = found.kind === "object" && this.inForce.has(key) ? this.#refuseTwin(key) : found;
+    const isTwin = found.kind === "object" && this.inForce.has(key);
+    const reading = isTwin ? this.#refuseTwin(key) : found;
     if (reading.kind === "object") this.inForce.set(key, { item: reading.item, named, source });
     this.reports.push({
       named,
       source,
       problems: reading.kind === "refused" ? placedAt(path, reading.problems) : [],
       warnings: reading.kind === "ignored" ? [reading.reason] : [],
+      ...(isTwin && { isTwin }),
     });
   }
 

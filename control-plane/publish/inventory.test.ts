@@ -59,6 +59,7 @@ test("a service is told with its endpoints, each address by itself", () => {
       name: "web",
       hostname: "web.shop.svc.cluster.local",
       headless: false,
+      ipFamilies: [],
       wantsAddress: true,
       addresses: ["10.96.0.1"],
       ports: [{ port: 80, transport: "TCP" }],

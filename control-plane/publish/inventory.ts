@@ -55,6 +55,7 @@ const serviceOf = (service: ServiceObject, model: MeshModel): InventoryService =
     name,
     hostname: serviceHostname(namespace, name),
     headless: service.headless,
+    ipFamilies: service.ipFamilies,
     wantsAddress: !service.headless && service.type !== "ExternalName",
     addresses: service.addresses,
     ports: service.ports.map(({ port, transport }) => ({ port, transport })),

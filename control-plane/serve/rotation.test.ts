@@ -134,11 +134,22 @@ test("an old root goes when nothing under it can be valid any more, and the node
 });
 
 test("a second rotation of the root has to wait for the first; the issuing CA is rotated at any time", async () => {
-  const { controlPlane } = await setUp();
+  const { controlPlane, rotation, quick, slow } = await setUp();
   await controlPlane.admin.call("POST", "/certificates/rotate-root");
   expect(await controlPlane.admin.call("POST", "/certificates/rotate-root")).toMatchObject({
     status: 409,
-    body: { error: expect.stringContaining("announced already") as string },
+    body: {
+      error:
+        "a new root is announced already; it signs by itself when these nodes trust it: node-1, node-2. " +
+        "Another can be announced after that",
+    },
+  });
+  await quick.accept();
+  await slow.accept();
+  await vi.waitFor(async () => expect(await rotation()).toEqual({ kind: "announcing", waitingFor: [] }));
+  expect(await controlPlane.admin.call("POST", "/certificates/rotate-root")).toMatchObject({
+    status: 409,
+    body: { error: expect.stringContaining("every connected node trusts it, and it signs within a minute") as string },
   });
   const { issuing } = await controlPlane.admin.certificates();
   const { status, body } = await controlPlane.admin.call<{ issuing: typeof issuing }>(

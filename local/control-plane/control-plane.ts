@@ -57,6 +57,7 @@ export class ControlPlane {
       process: this.process.status,
       problem: dump.ok ? this.#feed.problem : dump.error,
       inventory: this.#feed.hasInventory,
+      declared: objects.length,
       objects: objects.filter(({ accepted, warnings }) => !accepted || warnings.length > 0),
       authority: authority.ok ? authority.value : undefined,
     };

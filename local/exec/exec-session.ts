@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import type { Duplex, Readable } from "node:stream";
 import { constants } from "node:os";
 import { err, ok, type Result } from "#mesh/result.ts";
+import { commandLine } from "../command-line.ts";
 import { type ContainerCommand, type ContainerHost, execCommand } from "../containers/container-command.ts";
 import type { Pod } from "../pods/pod.ts";
 import {
@@ -14,6 +15,8 @@ import {
 } from "./exec-frames.ts";
 
 export interface ExecSurroundings {
+  /** The name of the mesh, for what is said to people. */
+  readonly mesh: string;
   readonly host: ContainerHost;
   readonly findPod: (namespace: string, name: string) => Pod | undefined;
 }
@@ -64,18 +67,20 @@ const start = (connection: Duplex, surroundings: ExecSurroundings, payload: Buff
 };
 
 /** The command that enters the container, or why it cannot be entered. */
-const commandFor = (start: ExecStart, { host, findPod }: ExecSurroundings): Result<ContainerCommand, string> => {
+const commandFor = (start: ExecStart, { mesh, host, findPod }: ExecSurroundings): Result<ContainerCommand, string> => {
   const name = `${start.namespace}/${start.pod}`;
+  const status = commandLine(mesh, "status");
   const pod = findPod(start.namespace, start.pod);
-  if (pod === undefined) return err(`there is no pod ${name}; \`heddle status\` lists those there are`);
+  if (pod === undefined) return err(`there is no pod ${name}; \`${status}\` lists those there are`);
   const container = pod.containers?.find(start.container);
   if (container === undefined) {
-    if (pod.containers === undefined) return err(`pod ${name} is not running; \`heddle status\` says why`);
+    if (pod.containers === undefined) return err(`pod ${name} is not running; \`${status}\` says why`);
     const names = pod.containers.reports.map((report) => report.name).join(", ");
     return err(`pod ${name} has no container ${start.container ?? ""}, only ${names}`);
   }
   if (container.pid === undefined) {
-    return err(`container ${container.plan.name} of pod ${name} is not running; \`heddle logs ${name}\` may say why`);
+    const logs = commandLine(mesh, "logs", name);
+    return err(`container ${container.plan.name} of pod ${name} is not running; \`${logs}\` may say why`);
   }
   const [program = "", ...args] = start.command;
   return ok(execCommand(host, container.plan, container.pid, [program, ...args], start.terminal));

@@ -34,6 +34,15 @@ test("the end of a log reaches back into the file before it", async () => {
   expect(tailOfLog(join(temporaryFolder(), "none.log"), 10)).toBe("");
 });
 
+test("lines are chosen before they are counted, in the file before it too", async () => {
+  const path = join(temporaryFolder(), "a.log");
+  const log = new BoundedLog(path, 20);
+  for (const line of ["yes 1\n", "yes 2\n", "no\n", "no\n", "yes 3\n", "no\n", "no\n"]) await write(log, line);
+  const isWanted = (line: string): boolean => line.startsWith("yes");
+  expect(tailOfLog(path, 2, isWanted)).toBe("yes 2\nyes 3\n");
+  expect(tailOfLog(path, 1, isWanted)).toBe("yes 3\n");
+});
+
 test("whoever follows a log sees what is added, until it has enough", async () => {
   const log = new BoundedLog(join(temporaryFolder(), "a.log"));
   const seen: string[] = [];

@@ -51,12 +51,14 @@ export class BoundedLog extends Writable {
   }
 }
 
-/** The last `lines` lines of a log, reaching back into the file that was full before. Empty where there is no log. */
-export const tailOfLog = (path: string, lines: number): string => {
+/**
+ * The last lines of a log of which `isWanted` is true, at most so many, reaching back into the file that was full before. Empty
+ * where there is no log.
+ */
+export const tailOfLog = (path: string, lines: number, isWanted: (line: string) => boolean = () => true): string => {
   const current = readIfThere(path);
-  const all = countLines(current) < lines ? readIfThere(`${path}.1`) + current : current;
-  const split = all.split(/(?<=\n)/);
-  return lines === 0 ? "" : split.slice(-lines).join("");
+  const tail = lastLines(current, lines, isWanted);
+  return (tail.length >= lines ? tail : lastLines(readIfThere(`${path}.1`) + current, lines, isWanted)).join("");
 };
 
 const readIfThere = (path: string): string => {
@@ -67,4 +69,12 @@ const readIfThere = (path: string): string => {
   }
 };
 
-const countLines = (text: string): number => text.split("\n").length - 1;
+/** From the end on, so that of a long log only those lines are looked at that are needed. */
+const lastLines = (text: string, count: number, isWanted: (line: string) => boolean): readonly string[] => {
+  const found: string[] = [];
+  for (const line of text.split(/(?<=\n)/).reverse()) {
+    if (found.length === count) break;
+    if (isWanted(line)) found.push(line);
+  }
+  return found.reverse();
+};

@@ -20,3 +20,11 @@ test("whoever writes to a log by the same name writes to the same log", () => {
   logs.close("node-1");
   expect(logs.find("node-1")).toBeUndefined();
 });
+
+test("a log is there from when it is opened, also after it was closed", () => {
+  const logs = new LogFolder(temporaryFolder());
+  expect(logs.has("shop.web-0")).toBe(false);
+  logs.open("shop.web-0");
+  logs.close("shop.web-0");
+  expect(logs.has("shop.web-0")).toBe(true);
+});

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { BoundedLog } from "./bounded-log.ts";
 
@@ -29,6 +29,11 @@ export class LogFolder {
   /** The log if something writes to it. */
   find(name: string): BoundedLog | undefined {
     return this.#open.get(name);
+  }
+
+  /** Whether something was written under this name since the mesh began, or may yet be. */
+  has(name: string): boolean {
+    return this.#open.has(name) || existsSync(this.pathOf(name));
   }
 
   close(name: string): void {

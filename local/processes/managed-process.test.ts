@@ -29,7 +29,11 @@ test("a process that is killed is started again at once, and counted", async () 
   const { pid } = managedProcess;
   process.kill(pid ?? 0, "SIGKILL");
   await restarting(managedProcess);
-  expect(managedProcess.status).toEqual({ kind: "waiting", restarts: 1, lastExit: "SIGKILL" });
+  expect(managedProcess.status).toEqual({
+    kind: "waiting",
+    restarts: 1,
+    lastEnd: { exit: "SIGKILL", alike: 1 },
+  });
   expect(clock.delaysMs).toEqual([50]);
   await clock.advance(50);
   expect(managedProcess.status).toMatchObject({ kind: "running", restarts: 1 });
@@ -46,6 +50,55 @@ test("a process that keeps ending is started again later and later", async () =>
     await clock.advance(clock.delaysMs[0] ?? 0);
   }
   expect(delays).toEqual([50, 100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000]);
+});
+
+/** Lets the process end once more. */
+const again = async ({ clock, process }: ReturnType<typeof managed>): Promise<void> => {
+  await clock.advance(clock.delaysMs[0] ?? 0);
+  await restarting(process);
+};
+
+test("a process that ends while it starts says why, and how often in a row it was the same", async () => {
+  const given = managed("sh", "-c", "echo 'settings: no name' >&2; exit 3");
+  given.process.start();
+  await restarting(given.process);
+  await again(given);
+  await again(given);
+  await expect
+    .poll(() => given.process.status)
+    .toMatchObject({ lastEnd: { exit: "exit code 3", complaint: "settings: no name", alike: 3 } });
+});
+
+test("how the last one ended is told while the next is starting", async () => {
+  const given = managed("sleep", "100");
+  given.process.start();
+  process.kill(given.process.pid ?? 0, "SIGKILL");
+  await restarting(given.process);
+  await given.clock.advance(given.clock.delaysMs[0] ?? 0);
+  expect(given.process.status).toMatchObject({ kind: "running", lastEnd: { exit: "SIGKILL", alike: 1 } });
+  await given.clock.advance(20_000);
+  expect(given.process.status).not.toHaveProperty("lastEnd");
+});
+
+test("ends for different reasons are not alike", async () => {
+  const given = managed("sh", "-c", "echo $$ >&2; exit 1");
+  given.process.start();
+  await restarting(given.process);
+  await again(given);
+  await expect
+    .poll(() => given.process.status)
+    .toMatchObject({ lastEnd: { complaint: expect.stringMatching(/^\d+$/) as string, alike: 1 } });
+});
+
+test("what a process complained about when it started is not why it ends much later", async () => {
+  const { clock, log, process: managedProcess } = managed("sh", "-c", "echo oh >&2; exec sleep 100");
+  managedProcess.start();
+  await once(log, "data");
+  await clock.advance(20_000);
+  process.kill(managedProcess.pid ?? 0, "SIGKILL");
+  await restarting(managedProcess);
+  expect(managedProcess.status).toMatchObject({ lastEnd: { exit: "SIGKILL", alike: 0 } });
+  expect(managedProcess.status).not.toHaveProperty(["lastEnd", "complaint"]);
 });
 
 test("a process that lived long is started again at once", async () => {
@@ -88,5 +141,5 @@ test("a program that does not exist is waited for like one that ends", async () 
   const { process } = managed("no-such-program");
   process.start();
   await restarting(process);
-  expect(process.status).toMatchObject({ lastExit: "spawn no-such-program ENOENT" });
+  expect(process.status).toMatchObject({ lastEnd: { exit: "spawn no-such-program ENOENT" } });
 });

@@ -2,13 +2,31 @@ import { type ChildProcess, spawn } from "node:child_process";
 import type { Writable } from "node:stream";
 import { backoffDelayMs, type BackoffSettings } from "#mesh/backoff.ts";
 import type { Clock } from "#mesh/clock.ts";
+import { OutputTail } from "./complaint.ts";
 import type { Command } from "./run-command.ts";
 
 /** What is known of a process that is kept running. */
 export type ProcessStatus =
-  | { readonly kind: "running"; readonly pid: number; readonly since: string; readonly restarts: number }
-  | { readonly kind: "waiting"; readonly restarts: number; readonly lastExit: string }
+  | {
+      readonly kind: "running";
+      readonly pid: number;
+      readonly since: string;
+      readonly restarts: number;
+      /** How the one before it ended, while this one is starting and may end alike. */
+      readonly lastEnd?: ProcessEnd;
+    }
+  | { readonly kind: "waiting"; readonly restarts: number; readonly lastEnd: ProcessEnd }
   | { readonly kind: "stopped" };
+
+/** How a process ended that nobody asked to. */
+export interface ProcessEnd {
+  /** As in `exit code 1` or `SIGKILL`. */
+  readonly exit: string;
+  /** What it complained about, if it ended while it was starting. */
+  readonly complaint?: string;
+  /** How many in a row have ended like this while they were starting. */
+  readonly alike: number;
+}
 
 export interface ManagedProcessSettings {
   readonly command: Command;
@@ -29,7 +47,9 @@ const STABLE_MS = 10_000;
 export class ManagedProcess {
   readonly #settings: ManagedProcessSettings;
   #child: ChildProcess | undefined;
-  #status: ProcessStatus = { kind: "stopped" };
+  #status: State = { kind: "stopped" };
+  #lastEnd: Ending | undefined;
+  #startedAt = 0;
   #restarts = 0;
   #failures = 0;
   #wanted = false;
@@ -40,7 +60,10 @@ export class ManagedProcess {
   }
 
   get status(): ProcessStatus {
-    return this.#status;
+    const status = this.#status;
+    if (status.kind === "stopped" || this.#lastEnd === undefined) return status as ProcessStatus;
+    if (status.kind === "running" && !this.#isStarting()) return status;
+    return { ...status, lastEnd: endOf(this.#lastEnd) };
   }
 
   /** Undefined while it is not running. */
@@ -73,26 +96,56 @@ export class ManagedProcess {
     const { command, environment, log, clock } = this.#settings;
     const [program, ...args] = command;
     const startedAt = clock.now();
+    this.#startedAt = startedAt;
     const child = spawn(program, args, { env: environment, stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
-    child.stdout.pipe(log, { end: false });
-    child.stderr.pipe(log, { end: false });
-    child.once("error", (error) => this.#ended(startedAt, error.message));
-    child.once("exit", (code, signal) => this.#ended(startedAt, signal ?? `exit code ${code}`));
+    const output = new OutputTail();
+    for (const stream of ["stdout", "stderr"] as const) {
+      child[stream].pipe(log, { end: false });
+      child[stream].on("data", (chunk: Buffer) => {
+        if (this.#isStarting()) output.add(stream, chunk);
+      });
+    }
+    const ended = (exit: string): void => this.#ended(exit, this.#isStarting() ? output : undefined);
+    child.once("error", (error) => ended(error.message));
+    child.once("exit", (code, signal) => ended(signal ?? `exit code ${code}`));
     if (child.pid === undefined) return;
     const since = new Date(startedAt).toISOString();
     this.#status = { kind: "running", pid: child.pid, since, restarts: this.#restarts };
   }
 
-  #ended(startedAt: number, lastExit: string): void {
+  #isStarting(): boolean {
+    return this.#settings.clock.now() - this.#startedAt < STABLE_MS;
+  }
+
+  /** @param output what it wrote, if it was starting */
+  #ended(exit: string, output: OutputTail | undefined): void {
     const { clock, random, backoff } = this.#settings;
     this.#child = undefined;
     if (!this.#wanted) return;
-    this.#failures = clock.now() - startedAt >= STABLE_MS ? 0 : this.#failures;
+    this.#lastEnd = { exit, output, before: this.#lastEnd && endOf(this.#lastEnd) };
+    this.#failures = output === undefined ? 0 : this.#failures;
     const delayMs = backoffDelayMs(backoff ?? RESTART_BACKOFF, this.#failures, random);
     this.#failures++;
     this.#restarts++;
-    this.#status = { kind: "waiting", restarts: this.#restarts, lastExit };
+    this.#status = { kind: "waiting", restarts: this.#restarts };
     this.#cancelRestart = clock.after(delayMs, () => this.#launch());
   }
 }
+
+type WithoutEnd<Status> = Status extends unknown ? Omit<Status, "lastEnd"> : never;
+type State = WithoutEnd<ProcessStatus>;
+
+/** An end that was just noticed: the last of what the process wrote may still be on its way. */
+interface Ending {
+  readonly exit: string;
+  readonly output: OutputTail | undefined;
+  readonly before: ProcessEnd | undefined;
+}
+
+const endOf = ({ exit, output, before }: Ending): ProcessEnd => {
+  if (output === undefined) return { exit, alike: 0 };
+  const { complaint } = output;
+  const isSame = before?.exit === exit && before.complaint === complaint;
+  return { exit, ...(complaint !== undefined && { complaint }), alike: isSame ? before.alike + 1 : 1 };
+};

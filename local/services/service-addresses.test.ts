@@ -21,6 +21,12 @@ test("without IPv6 it gets one", () => {
   expect(addressServices([service("web", [])], newBook(), false).services[0]?.addresses).toEqual(["10.96.0.16"]);
 });
 
+test("a service that asks for one family gets no address of the other", () => {
+  const services = [service("four", [], { ipFamilies: [4] }), service("six", [], { ipFamilies: [6] })];
+  const { assigned } = addressServices(services, newBook(), true);
+  expect(assigned.map(({ addresses }) => addresses)).toEqual([["10.96.0.16"], ["fd00:10:96::11"]]);
+});
+
 test("what a service declares is its own, and nobody else's", () => {
   const { services, assigned } = addressServices(
     [service("web", []), service("fixed", ["10.96.0.16"])],

@@ -1,4 +1,5 @@
 import type { InventoryService } from "#mesh/admin/inventory.ts";
+import { type IpAddress, ipFamily } from "#mesh/ip-address.ts";
 import type { AddressBook } from "../addresses/address-book.ts";
 import { type AddressPair, usable } from "../addresses/address-plan.ts";
 import type { AssignedService } from "../pods/assigned-folder.ts";
@@ -35,12 +36,15 @@ export const addressServices = (
       problems.push(`Service ${serviceKey(service)} has no address: ${given.error}`);
       return service;
     }
-    const addresses = usable(given.value, hasIpv6);
+    const addresses = usable(given.value, hasIpv6).filter((address) => wants(service, address));
     assigned.push({ namespace: service.namespace, name: service.name, addresses });
     return { ...service, addresses };
   });
   return { services: addressed, assigned, problems };
 };
+
+const wants = ({ ipFamilies }: InventoryService, address: IpAddress): boolean =>
+  ipFamilies.length === 0 || ipFamilies.includes(ipFamily(address));
 
 /** The control plane lists addresses from wherever it has them: what was given here before is not declared. */
 const declaresAddress = ({ addresses }: InventoryService, given: AddressPair | undefined): boolean =>

@@ -7,7 +7,7 @@ import type { LocalMesh } from "../local-mesh.ts";
 import { nodeLayout, RUN } from "../run-layout.ts";
 import { streamCapture } from "./capture-route.ts";
 import { forward } from "./forward.ts";
-import { parseLogRequest, sendLog } from "./log-route.ts";
+import { missingLog, parseLogRequest, sendLog } from "./log-route.ts";
 import { sendSignal, type SignalRequest } from "./signal-route.ts";
 
 /**
@@ -35,7 +35,8 @@ export const listenOnSocket = async (mesh: LocalMesh, path: string, onDown: () =
     }
     connection.write(`HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: ${EXEC_PROTOCOL}\r\n\r\n`);
     connection.unshift(head);
-    serveExec(connection, { host: mesh.host, findPod: (namespace, name) => mesh.pods.find(namespace, name) });
+    const findPod = mesh.pods.find.bind(mesh.pods);
+    serveExec(connection, { mesh: mesh.name, host: mesh.host, findPod });
   });
   rmSync(path, { force: true });
   await new Promise<void>((resolve, reject) => {
@@ -57,10 +58,8 @@ const answer = async (
   switch (`${request.method} /${first}`) {
     case "GET /status":
       return send(response, await mesh.status());
-    case "GET /logs": {
-      const wanted = parseLogRequest(url.searchParams);
-      return wanted.ok ? sendLog(mesh.logs, wanted.value, response) : refuse(response, 400, wanted.error);
-    }
+    case "GET /logs":
+      return logs(mesh, url.searchParams, response);
     case "GET /capture":
       return capture(mesh, url.searchParams.get("node") ?? "", response);
     case "POST /signal": {
@@ -74,6 +73,14 @@ const answer = async (
     default:
       return forwardTo(mesh, first, second, url, request, response);
   }
+};
+
+const logs = (mesh: LocalMesh, query: URLSearchParams, response: ServerResponse): void => {
+  const wanted = parseLogRequest(query);
+  if (!wanted.ok) return refuse(response, 400, wanted.error);
+  const pods = mesh.pods.reports.map(({ namespace, name }) => `${namespace}/${name}`);
+  const missing = missingLog(wanted.value, { logs: mesh.logs, pods, nodes: mesh.nodes.map(({ name }) => name) });
+  return missing === undefined ? sendLog(mesh.logs, wanted.value, response) : refuse(response, 404, missing);
 };
 
 const capture = (mesh: LocalMesh, name: string, response: ServerResponse): void => {

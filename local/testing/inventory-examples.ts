@@ -43,6 +43,7 @@ export const exampleService = (changes: Partial<InventoryService> = {}): Invento
     hostname: `${name}.${namespace}.svc.cluster.local`,
     headless: false,
     wantsAddress: true,
+    ipFamilies: [],
     addresses: [address("10.96.0.16"), address("fd00:10:96::10")],
     ports: [{ port: 80, transport: "TCP" }],
     endpoints: [exampleEndpoint("10.244.1.10"), exampleEndpoint("fd00:10:244:1::a")],

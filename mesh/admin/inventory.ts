@@ -1,4 +1,4 @@
-import type { IpAddress } from "../ip-address.ts";
+import type { IpAddress, IpFamily } from "../ip-address.ts";
 import type { PodObject } from "../objects/pod.ts";
 
 /**
@@ -35,6 +35,8 @@ export interface InventoryService {
   readonly headless: boolean;
   /** Whether it wants a virtual address at all: neither headless nor ExternalName. */
   readonly wantsAddress: boolean;
+  /** Of which families; empty: of all that there are. */
+  readonly ipFamilies: readonly IpFamily[];
   readonly addresses: readonly IpAddress[];
   readonly ports: readonly { readonly port: number; readonly transport: "TCP" | "UDP" | "SCTP" }[];
   readonly endpoints: readonly InventoryEndpoint[];

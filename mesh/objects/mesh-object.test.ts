@@ -135,6 +135,13 @@ test("a headless service has no address, one without a selector selects nothing"
   ]);
 });
 
+test("a service may ask for families of addresses, which are named as in the API", () => {
+  const families = (ipFamilies: unknown) => unwrap(readMeshObject(service({ ports: [], ipFamilies }))) as ServiceObject;
+  expect(families(["IPv6", "IPv4"]).ipFamilies).toEqual([6, 4]);
+  expect(families(undefined).ipFamilies).toEqual([]);
+  expect(pathsOf(service({ ports: [], ipFamilies: ["IPv4", "ipv6"] }))).toEqual(["spec.ipFamilies[1]"]);
+});
+
 test.each([
   ["two ports without names", { ports: [{ port: 80 }, { port: 81 }] }, ["spec.ports[0].name", "spec.ports[1].name"]],
   [

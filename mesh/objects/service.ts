@@ -1,4 +1,4 @@
-import { type IpAddress, parseIpAddress } from "../ip-address.ts";
+import { type IpAddress, type IpFamily, parseIpAddress } from "../ip-address.ts";
 import { err, ok, type Result } from "../result.ts";
 import type { AppProtocol } from "../service.ts";
 import { type LabelSelector, type Metadata, namespacedMetadata, parseDnsLabel } from "./metadata.ts";
@@ -25,6 +25,8 @@ export interface ServiceObject {
   /** Empty while none is assigned, and for a headless service. */
   readonly addresses: readonly IpAddress[];
   readonly headless: boolean;
+  /** The families it asks for; empty where it leaves that to the cluster. */
+  readonly ipFamilies: readonly IpFamily[];
   /** Undefined: the endpoints come from EndpointSlices only. */
   readonly selector: LabelSelector | undefined;
   readonly publishNotReadyAddresses: boolean;
@@ -93,10 +95,14 @@ const servicePort: Reader<ServicePortObject> = (value, path, problems) => {
 const parseClusterIp = (value: string): Result<IpAddress | undefined, string> =>
   value === "None" || value === "" ? ok(undefined) : parseIpAddress(value);
 
+const ipFamilyName: Reader<IpFamily> = (value, path, problems) =>
+  oneOf("IPv4", "IPv6")(value, path, problems) === "IPv6" ? 6 : 4;
+
 const spec = object({
   type: optional(oneOf("ClusterIP", "NodePort", "LoadBalancer", "ExternalName"), "ClusterIP"),
   clusterIP: optional(parsed(parseClusterIp)),
   clusterIPs: optional(list(parsed(parseClusterIp)), []),
+  ipFamilies: optional(list(ipFamilyName), []),
   selector: optional(mapOf(text)),
   publishNotReadyAddresses: optional(flag, false),
   ports: optional(list(servicePort), []),

@@ -1,7 +1,9 @@
 import { once } from "node:events";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { text } from "node:stream/consumers";
+import { setTimeout as delay } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import { commandLineOf, type KernelTraces, remainingTraces, tracesOf } from "./kernel-traces.ts";
 import { TestMesh } from "./test-mesh.ts";
@@ -10,6 +12,9 @@ import { AMBIENT, greeter, namespace, pod, sleeper } from "./yaml.ts";
 const objects = {
   "all.yaml": namespace("shop", AMBIENT) + greeter("shop/web-0") + sleeper("shop/client"),
 };
+
+/** A pod that ends only when it is killed, after two seconds. */
+const STUBBORN = pod("shop/stubborn", ["sh", "-c", "trap '' TERM; while :; do sleep 0.05; done"]);
 
 const newMesh = (): TestMesh => {
   const mesh = new TestMesh(objects);
@@ -23,7 +28,8 @@ const inForeground = async (mesh: TestMesh) => {
   const lines = createInterface(cli.stdout);
   const events: { readonly event: string; readonly pod?: string }[] = [];
   lines.on("line", (line) => events.push(JSON.parse(line) as { readonly event: string }));
-  await expect.poll(() => events.map(({ event }) => event), { timeout: 20_000 }).toContain("ready");
+  // So long does `heddle up` itself wait.
+  await expect.poll(() => events.map(({ event }) => event), { timeout: 60_000 }).toContain("ready");
   return { cli, events };
 };
 
@@ -61,6 +67,76 @@ test("a mesh in the foreground that is taken down from elsewhere ends well", asy
   const closed = once(cli, "close");
   await mesh.heddle("down");
   expect([(await closed)[0], events.at(-1)?.event]).toEqual([0, "stopped"]);
+});
+
+/** `heddle up`, to be interrupted; what it says, and with which code it ends. */
+const starting = (mesh: TestMesh, ...args: readonly string[]) => {
+  const cli = mesh.spawn("up", mesh.objects, "--workers", "1", ...args);
+  const ended = Promise.all([text(cli.stdout), text(cli.stderr), once(cli, "close")]).then(
+    ([stdout, stderr, [code]]) => ({ stdout, stderr, code: code as unknown }),
+  );
+  return { cli, ended };
+};
+
+const wasTakenDown = async (mesh: TestMesh, ended: ReturnType<typeof starting>["ended"]): Promise<void> => {
+  const { stdout, stderr, code } = await ended;
+  expect([stderr, code]).toEqual(["", 130]);
+  expect(stdout).toMatch(new RegExp(`stopping mesh ${mesh.name}\nmesh ${mesh.name} is down\n$`));
+  expect((await mesh.heddle("status")).code).toBe(4);
+  expect(tracesOf(mesh.name).pids).toEqual([]);
+};
+
+test.each([
+  ["before there is a mesh that could be asked to end", [], 600],
+  ["while it starts", [], 2_000],
+  ["while it starts in the background", ["--detach"], 2_000],
+] as const)("whoever interrupts a mesh %s gets what he wanted, and nothing is left", async (_, args, pauseMs) => {
+  const mesh = newMesh();
+  const { cli, ended } = starting(mesh, ...args);
+  await once(cli.stdout, "readable");
+  await delay(pauseMs);
+  cli.kill("SIGINT");
+  await wasTakenDown(mesh, ended);
+});
+
+test("whoever interrupts a mesh again does not wait for its pods, and hears of no failure", async () => {
+  const mesh = newMesh();
+  mesh.write("slow.yaml", STUBBORN);
+  const { cli, events } = await inForeground(mesh);
+  const traces = tracesOf(mesh.name);
+  const ended = Promise.all([text(cli.stderr), once(cli, "close")]);
+  const startedAt = Date.now();
+  cli.kill("SIGINT");
+  await delay(300);
+  cli.kill("SIGINT");
+  const [stderr, [code]] = await ended;
+  expect(Date.now() - startedAt).toBeLessThan(1_900);
+  expect([stderr, code]).toEqual(["", 0]);
+  expect(events.slice(-2).map(({ event }) => event)).toEqual(["stopping", "stopped"]);
+  await nothingRemains(traces);
+});
+
+test("a mesh whose output nobody reads while it starts ends in order", async () => {
+  const mesh = newMesh();
+  const cli = mesh.spawn("up", mesh.objects, "--workers", "1");
+  const ended = Promise.all([text(cli.stderr), once(cli, "close")]);
+  cli.stdout.once("data", () => cli.stdout.destroy());
+  const [stderr, [code]] = await ended;
+  expect([stderr, code]).toEqual(["", 141]);
+  expect(tracesOf(mesh.name).pids).toEqual([]);
+  expect(existsSync(join(mesh.state, "heddle.sock"))).toBe(false);
+});
+
+test("a control plane that cannot start says why, and nobody waits for it", async () => {
+  const mesh = newMesh();
+  mkdirSync(join(mesh.state, "ca"), { recursive: true });
+  writeFileSync(join(mesh.state, "ca/state.json"), "{");
+  const startedAt = Date.now();
+  const { code, stdout } = await mesh.up();
+  expect(Date.now() - startedAt).toBeLessThan(30_000);
+  const complaint = /control plane: ended \(exit code 1\): the control plane cannot start: .*state\.json is damaged/;
+  expect([code, stdout]).toEqual([3, expect.stringMatching(complaint)]);
+  expect((await mesh.heddle("status")).stdout).toMatch(complaint);
 });
 
 const victims: readonly (readonly [string, (pid: number) => boolean])[] = [
@@ -136,7 +212,7 @@ test("meshes live side by side, with the same addresses, and know nothing of eac
 
 test("a pod that takes its time holds up nobody who takes the mesh down", async () => {
   const mesh = newMesh();
-  mesh.write("slow.yaml", pod("shop/stubborn", ["sh", "-c", "trap '' TERM; while :; do sleep 0.05; done"]));
+  mesh.write("slow.yaml", STUBBORN);
   await mesh.upAndReady();
   const startedAt = Date.now();
   expect((await mesh.heddle("down")).code).toBe(0);
