@@ -188,7 +188,12 @@ export class BareNode {
   }
 
   status(): Promise<AgentStatus> {
-    return asked<AgentStatus>(this.agentSocket, "/status");
+    return this.askAgent<AgentStatus>("/status");
+  }
+
+  /** Asks the agent on its admin socket. */
+  askAgent<Answer>(path: string): Promise<Answer> {
+    return asked<Answer>(this.agentSocket, path);
   }
 
   /** Forgets the enroller's connection, as if it had crashed. */

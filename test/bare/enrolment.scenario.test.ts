@@ -1,22 +1,36 @@
-import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { LOCAL_PORTS } from "#proxy/kernel/pod-sockets.ts";
 import { BareNode, until } from "./bare-node.ts";
+import type { Started } from "./sandbox.ts";
 
 const PROGRAMS = join(import.meta.dirname, "../programs");
 
 let node: BareNode;
 
 beforeAll(async () => {
-  node = await BareNode.make(["client", "web", "busy", "probed", "spare"]);
+  node = await BareNode.make(["client", "web", "busy", "probed", "spare", "runner", "partner"]);
   await node.startControlPlane();
-  await node.startSupervisor();
+  // Both would reach the children if they inherited anything.
+  await node.startSupervisor({ NODE_OPTIONS: "--no-deprecation", SECRET: "not for children" });
 });
 afterAll(() => node.dispose());
 
 const soon = { timeout: 10_000 };
 
-const start = (netns: string) => node.sandbox.start([process.execPath, join(PROGRAMS, "server.ts")], { netns });
+const listens = (started: Started): Promise<void> =>
+  until(
+    () => started.output.includes("listening"),
+    () => started.output,
+  );
+
+/** Starts the servers in a pod, if they do not run there yet. */
+const serve = async (netns: string): Promise<void> => {
+  if (serving.has(netns)) return;
+  serving.add(netns);
+  await listens(node.sandbox.start([process.execPath, join(PROGRAMS, "server.ts")], { netns }));
+};
+const serving = new Set<string>();
 
 const call = async (from: string | undefined, ...args: readonly string[]) => {
   const command = [process.execPath, join(PROGRAMS, "client.ts"), ...args];
@@ -94,27 +108,45 @@ test("enrolling the same pod again changes nothing, and a request that is no req
   });
 });
 
+/** Has these pods serve, enrolled, whatever earlier tests did. */
+const captured = async (...names: readonly string[]): Promise<void> => {
+  for (const name of names) await serve(name);
+  for (const name of names) await node.enrol(name);
+  await node.served(...names);
+};
+
+/** Holds connections on which something is under way all the time. Resolves when all of them are open. */
+const hold = async (from: string, to: string, count: number) => {
+  const words = [join(PROGRAMS, "client.ts"), "hold", node.address(to), "8085", String(count), "eof"];
+  const held = node.sandbox.start([process.execPath, ...words], { netns: from });
+  await until(
+    () => held.output.includes("held"),
+    () => held.output,
+  );
+  return async (): Promise<unknown> => {
+    held.endInput();
+    await until(
+      () => held.lines.length > 0,
+      () => held.output,
+    );
+    return held.lines[0];
+  };
+};
+
 test("a pod that is enrolled while it runs keeps its connections in both directions", async () => {
-  const server = start("web");
-  await until(
-    () => server.output.includes("listening"),
-    () => server.output,
-  );
-  start("spare");
-  await until(
-    async () => (await call("client", "ask", node.address("spare"), "8080")).error === undefined,
-    () => "",
-  );
-  const outward = call("client", "hold", node.address("spare"), "8085", "5", "3000");
-  const inward = call("spare", "hold", node.address("client"), "8085", "0", "0");
+  await Promise.all([serve("runner"), serve("partner")]);
+  const [endOutward, endInward] = [await hold("runner", "partner", 5), await hold("partner", "runner", 5)];
+  expect(await node.enrol("runner")).toMatchObject({ kind: "enrolled" });
+  // Several exchanges after it.
   await new Promise((resolve) => setTimeout(resolve, 500));
-  expect(await node.enrol("client")).toMatchObject({ kind: "enrolled" });
-  expect(await node.enrol("spare")).toMatchObject({ kind: "enrolled" });
-  expect((await outward).survivors).toBe(5);
-  await inward;
+  expect(await endOutward()).toEqual({ echoed: 5, survivors: 5 });
+  expect(await endInward()).toEqual({ echoed: 5, survivors: 5 });
 });
 
 test("pods that the enroller does not name when it comes back are withdrawn, and their rules and sockets are gone", async () => {
+  for (const name of ["spare", "web", "client"]) await node.enrol(name);
+  await serve("web");
+  expect(await rules("spare")).toContain("redirect to :15006");
   await node.reconnectEnroller();
   for (const name of ["client", "web", "busy"]) await node.enrol(name);
   await node.complete();
@@ -129,6 +161,7 @@ test("pods that the enroller does not name when it comes back are withdrawn, and
 });
 
 test("the source ports of dials to the application and to the outside never meet", async () => {
+  await captured("client", "web");
   // From the node's own namespace: plaintext, so that the proxy dials the application from the caller's address.
   const ports = [];
   for (let attempt = 0; attempt < 8; attempt++) ports.push((await whoami(undefined, node.address("web"))).peerPort);
@@ -137,14 +170,30 @@ test("the source ports of dials to the application and to the outside never meet
   const listener = node.sandbox.start([process.execPath, join(PROGRAMS, "server.ts")], {
     env: { LISTEN: "10.99.0.1" },
   });
-  await until(
-    () => listener.output.includes("listening"),
-    () => listener.output,
-  );
+  await listens(listener);
   const outside = await whoami("client", "10.99.0.1");
   expect(outside.peer).toBe(node.address("client"));
   expect(outside.peerPort).toBeGreaterThanOrEqual(32_768);
   listener.kill();
+});
+
+// Each leaves its ports resting for a minute, unless they are used again: here there are fewer of them than calls.
+test.each([
+  ["through a tunnel", "client"],
+  ["in clear", "partner"],
+])("%s, 10,000 short calls of one pod to another do not run out of source ports", async (_, from) => {
+  await captured("client", "web");
+  const free = LOCAL_PORTS.last - 8_000;
+  await node.sandbox.run(["sysctl", "-w", `net.ipv4.ip_local_reserved_ports=${LOCAL_PORTS.first}-${free}`], {
+    netns: "web",
+  });
+  expect(await call(from, "burst", node.address("web"), "8081", "10000", "32")).toEqual({
+    ok: 10_000,
+    refused: 0,
+    reset: 0,
+    other: 0,
+    direct: 0,
+  });
 });
 
 test("a source that the enroller names as a prober's goes straight to the application, also under STRICT; others do not", async () => {
@@ -156,11 +205,8 @@ test("a source that the enroller names as a prober's goes straight to the applic
       spec: { mtls: { mode: "STRICT" } },
     },
   ]);
-  const server = start("probed");
-  await until(
-    () => server.output.includes("listening"),
-    () => server.output,
-  );
+  await captured("client", "web");
+  await serve("probed");
   await node.enrol("probed", { probeAddresses: ["10.99.0.1"] });
   await node.served("probed");
   await expect
@@ -173,6 +219,7 @@ test("a source that the enroller names as a prober's goes straight to the applic
 });
 
 test("rules that are flushed from outside are noticed, put back and logged", async () => {
+  await captured("web");
   await node.sandbox.run(["nft", "flush", "ruleset"], { netns: "web" });
   await expect.poll(() => rules("web"), { timeout: 45_000, interval: 500 }).toContain("redirect to :15006");
   expect(node.supervisor?.output).toContain('"problem":"the nft rules are gone"');
@@ -187,61 +234,68 @@ test("capabilities with which a pod could leave the mesh are recorded", async ()
     .toEqual(["NET_RAW", "BPF"]);
 });
 
+/** A file of a process, as the root of the sandbox reads it. */
+const proc = (pid: number, file: string): Promise<string> => node.sandbox.run(["cat", `/proc/${pid}/${file}`]);
+
 /** /proc/PID/status as a map. */
-const statusOf = (path: string): ReadonlyMap<string, string> =>
-  new Map(
-    readFileSync(path, "utf8")
-      .split("\n")
-      .map((line) => line.split(":\t") as [string, string]),
-  );
+const statusOf = async (pid: number, file = "status"): Promise<ReadonlyMap<string, string>> =>
+  new Map((await proc(pid, file)).split("\n").map((line) => line.split(":\t") as [string, string]));
+
+/** Agent and worker, once they are what they are to be: what starts them has their words in its command line, too. */
+const confined = async () => {
+  const programs = async () => ({
+    agents: await node.sandbox.pids("proxy/agent/main.ts"),
+    workers: await node.sandbox.pids("proxy/worker/main.ts"),
+  });
+  await expect.poll(async () => (await node.status()).config.enforced, soon).toBeGreaterThan(0);
+  await expect.poll(programs, soon).toMatchObject({ agents: [expect.any(Number)], workers: [expect.any(Number)] });
+  const { agents, workers } = await programs();
+  return { agent: agents[0] ?? 0, worker: workers[0] ?? 0 };
+};
 
 test("every thread of agent and workers is without privileges, under users of their own, and nobody may look into them", async () => {
-  const { workers } = await node.status();
-  const pids = await node.sandbox.run(["pgrep", "-f", "proxy/(agent|worker)/main.ts"]);
-  const insidePids = pids.trim().split("\n");
-  expect(insidePids.length).toBe(workers.length + 1);
+  const pids = Object.values(await confined());
   const users = new Set<string>();
-  for (const pid of insidePids) {
-    const outer = outerPid(Number(pid));
-    const threads = readdirSync(`/proc/${outer}/task`);
+  for (const pid of pids) {
+    const threads = (await node.sandbox.run(["ls", `/proc/${pid}/task`])).trim().split("\n");
     expect(threads.length).toBeGreaterThan(1);
     for (const thread of threads) {
-      const status = statusOf(`/proc/${outer}/task/${thread}/status`);
+      const status = await statusOf(pid, `task/${thread}/status`);
       for (const set of ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"]) {
         expect(status.get(set), `${set} of ${thread}`).toBe("0000000000000000");
       }
       expect(status.get("NoNewPrivs")).toBe("1");
     }
-    users.add(statusOf(`/proc/${outer}/status`).get("Uid") ?? "");
-    const environment = readFileSync(`/proc/${outer}/environ`, "utf8");
-    expect(environment).not.toContain("NODE_OPTIONS");
-    const options = readFileSync(`/proc/${outer}/cmdline`, "utf8").split("\0");
-    expect(options).toContain("--disable-sigusr1");
-    expect(readFileSync(`/proc/${outer}/limits`, "utf8")).toMatch(/Max core file size\s+0\s+0/);
+    users.add((await statusOf(pid)).get("Uid") ?? "");
+    expect((await proc(pid, "cmdline")).split("\0")).toContain("--disable-sigusr1");
+    expect(await proc(pid, "limits")).toMatch(/Max core file size\s+0\s+0/);
   }
-  if (node.sandbox.isRoot) expect(users.size).toBe(insidePids.length);
+  if (node.sandbox.isRoot) expect(users.size).toBe(pids.length);
 });
 
-/** The process id outside of a process of the sandbox. */
-const outerPid = (inside: number): string => {
-  for (const pid of readdirSync("/proc").filter((name) => /^[0-9]+$/.test(name))) {
-    try {
-      const ids = statusOf(`/proc/${pid}/status`).get("NSpid")?.split("\t") ?? [];
-      const isOurs = readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("proxy/");
-      if (isOurs && ids.length > 1 && Number(ids.at(-1)) === inside && belongsToSandbox(pid)) return pid;
-    } catch {
-      // It ended meanwhile.
-    }
-  }
-  throw new Error(`no process ${inside}`);
-};
-
-const belongsToSandbox = (pid: string): boolean =>
-  readFileSync(`/proc/${pid}/environ`, "utf8").includes(node.directory) ||
-  readFileSync(`/proc/${pid}/environ`, "utf8").includes("HEDDLE_WORKER=");
+test("agent and workers have the environment that the supervisor chose, and nothing of its own", async () => {
+  const { agent, worker } = await confined();
+  const keys = async (pid: number): Promise<readonly string[]> =>
+    (await proc(pid, "environ"))
+      .split("\0")
+      .filter((entry) => entry !== "")
+      .map((entry) => entry.split("=")[0] ?? "")
+      .sort();
+  expect(await keys(worker)).toEqual(["HEDDLE_NODE", "HEDDLE_SUPERVISOR_PID", "HEDDLE_WORKER", "NODE_COMPILE_CACHE"]);
+  expect(await keys(agent)).toEqual([
+    "HEDDLE_AGENT_SOCKET",
+    "HEDDLE_CONTROL_PLANE",
+    "HEDDLE_ISOLATION",
+    "HEDDLE_JOIN_TOKEN_FILE",
+    "HEDDLE_NODE",
+    "HEDDLE_ROOTS_FILE",
+    "HEDDLE_SUPERVISOR_PID",
+    "NODE_COMPILE_CACHE",
+  ]);
+});
 
 test("a worker has no network, and cannot see into its siblings or the state", async () => {
-  const [worker] = (await node.sandbox.run(["pgrep", "-f", "proxy/worker/main.ts"])).trim().split("\n");
+  const { agent, worker } = await confined();
   const links = await node.sandbox.run(["nsenter", `--net=/proc/${worker}/ns/net`, "ip", "-o", "link"]);
   expect(
     links
@@ -253,7 +307,6 @@ test("a worker has no network, and cannot see into its siblings or the state", a
   if (!node.sandbox.isRoot) return;
   const owner = () => node.sandbox.run(["stat", "-c", "%u", `/proc/${worker}/environ`]);
   await expect.poll(owner, soon).toBe("0\n");
-  const [agent] = (await node.sandbox.run(["pgrep", "-f", "proxy/agent/main.ts"])).trim().split("\n");
   for (const path of [
     `/proc/${worker}/mem`,
     `/proc/${worker}/environ`,
@@ -265,23 +318,94 @@ test("a worker has no network, and cannot see into its siblings or the state", a
   }
 });
 
-test("with the control plane never there, first connections wait, then are refused, and nothing passes in clear", async () => {
-  const lonely = await BareNode.make(["web"]);
-  try {
-    await lonely.startSupervisor({ HEDDLE_START_WAIT: "2s" });
-    const server = lonely.sandbox.start([process.execPath, join(PROGRAMS, "server.ts")], { netns: "web" });
-    await until(
-      () => server.output.includes("listening"),
-      () => server.output,
-    );
-    await lonely.enrol("web");
-    const command = [process.execPath, join(PROGRAMS, "client.ts"), "ask", lonely.address("web"), "8080"];
-    expect(JSON.parse(await lonely.sandbox.run(command))).toEqual({ bytes: 0, text: "", error: "ECONNRESET" });
-    await expect
-      .poll(() => lonely.accessLog().at(-1), soon)
-      .toMatchObject({ reason: "not-ready", "pod.name": "web", "dst.addr": `${lonely.address("web")}:8080` });
-    expect((await lonely.status()).notReady).toContain("the control plane has not sent everything yet");
-  } finally {
-    await lonely.dispose();
+/** The beginnings of a private key: PEM, PKCS#8 as base64 and hex, SEC 1 as base64, and PKCS#8 byte by byte as JSON has them. */
+const KEYS = /PRIVATE KEY|MIGHAgEA|308187020100|MHcCAQEE|48,129,135,2,1,0|"0":48,"1":129,"2":135/i;
+
+test("nothing that the agent tells an operator has a private key in it", async () => {
+  await captured("client", "web");
+  for (const path of ["/status", "/certificates", "/config_dump"]) {
+    const said = JSON.stringify(await node.askAgent(path));
+    expect(said).toContain("client");
+    expect(said).not.toMatch(KEYS);
   }
+});
+
+/** A node with one pod in which servers run, and a call to it by somebody who is no pod. */
+const lonelyPod = async () => {
+  const lonely = await BareNode.make(["web"]);
+  onTestFinished(() => lonely.dispose());
+  await listens(lonely.sandbox.start([process.execPath, join(PROGRAMS, "server.ts")], { netns: "web" }));
+  const command = [process.execPath, join(PROGRAMS, "client.ts"), "ask", lonely.address("web"), "8080"];
+  const ask = () => {
+    let outcome: unknown = "pending";
+    lonely.sandbox.run(command).then(
+      (output) => (outcome = JSON.parse(output)),
+      (error: unknown) => (outcome = error),
+    );
+    return () => outcome;
+  };
+  return { lonely, ask };
+};
+
+/** What a probe of the node is answered. */
+const readiness = ({ sandbox }: BareNode): Promise<string> => {
+  const script = `fetch("http://127.0.0.1:15021/healthz/ready").then(async (r) => process.stdout.write(r.status + " " + (await r.text())))`;
+  return sandbox.run([process.execPath, "-e", script]);
+};
+
+const afterSeconds = (seconds: number) => new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
+
+test("with the control plane never there, first connections wait, then are refused, and nothing passes in clear", async () => {
+  const { lonely, ask } = await lonelyPod();
+  // How long they wait is the default.
+  await lonely.startSupervisor();
+  await lonely.enrol("web");
+  const outcome = ask();
+  await afterSeconds(2);
+  expect(outcome()).toBe("pending");
+  await expect.poll(outcome, { timeout: 20_000 }).toEqual({ bytes: 0, text: "", error: "ECONNRESET" });
+  await expect
+    .poll(() => lonely.accessLog().at(-1), soon)
+    .toMatchObject({ reason: "not-ready", "pod.name": "web", "dst.addr": `${lonely.address("web")}:8080` });
+  await lonely.complete();
+  expect(await readiness(lonely)).toBe("503 the control plane has not sent everything yet\n");
+  await lonely.startControlPlane();
+  await expect.poll(() => readiness(lonely), { timeout: 20_000 }).toBe("200 ready\n");
+  await lonely.served("web");
+});
+
+/** A pod that was enrolled while the control plane is stopped. */
+const enrolledInVain = async (startWait: string) => {
+  const { lonely, ask } = await lonelyPod();
+  await lonely.startControlPlane();
+  await lonely.startSupervisor({ HEDDLE_START_WAIT: startWait });
+  await expect.poll(async () => (await lonely.status()).config.enforced, soon).toBeGreaterThan(0);
+  await lonely.sandbox.signal("control-plane/main.ts", "STOP");
+  await lonely.enrol("web");
+  return { ask, goOn: () => lonely.sandbox.signal("control-plane/main.ts", "CONT") };
+};
+
+const SERVED = { text: expect.stringContaining('"pod"') };
+
+test("a connection to a pod that is enrolled while the control plane hangs waits as long as it may, and is then served", async () => {
+  const { ask, goOn } = await enrolledInVain("1m");
+  const outcome = ask();
+  // Longer than the default.
+  await afterSeconds(6);
+  expect(outcome()).toBe("pending");
+  await goOn();
+  await expect.poll(outcome, soon).toMatchObject(SERVED);
+});
+
+test("one that may not wait so long is refused, and later ones are served", async () => {
+  const { ask, goOn } = await enrolledInVain("1s");
+  await expect.poll(ask(), soon).toMatchObject({ error: "ECONNRESET" });
+  await goOn();
+  await expect
+    .poll(async () => {
+      const outcome = ask();
+      await expect.poll(outcome, soon).not.toBe("pending");
+      return outcome();
+    }, soon)
+    .toMatchObject(SERVED);
 });

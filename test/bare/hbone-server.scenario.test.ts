@@ -85,7 +85,7 @@ test("the connection speaks h2 and names nobody (SNI), and its SETTINGS give roo
   await seenBy(8080);
   expect(events("connection")[0]).toMatchObject({ alpn: "h2", servername: false });
   expect(events("settings")[0]).toMatchObject({
-    settings: { initialWindowSize: 1024 * 1024, maxFrameSize: 1024 * 1024, enablePush: false },
+    settings: { initialWindowSize: 256 * 1024, maxFrameSize: 1024 * 1024, enablePush: false },
   });
 });
 

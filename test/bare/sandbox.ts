@@ -18,6 +18,7 @@ export interface CommandOptions {
  */
 export class Sandbox {
   readonly #init: ChildProcess;
+  readonly #started = new Set<Started>();
   #pid = 0;
 
   private constructor(init: ChildProcess) {
@@ -36,10 +37,9 @@ export class Sandbox {
       "--kill-child",
       "--mount-proc",
     ];
-    const script =
-      "mount -t tmpfs tmpfs /run && mkdir /run/netns && ip link set lo up && echo ready && exec sleep infinity";
+    const script = "mount -t tmpfs tmpfs /run && mkdir /run/netns && ip link set lo up && echo ready && exec cat";
     const init = spawn("setpriv", ["--pdeathsig", "KILL", "unshare", ...user, ...namespaces, "sh", "-c", script], {
-      stdio: ["ignore", "pipe", "inherit"],
+      stdio: ["pipe", "pipe", "inherit"],
     });
     await once(init.stdout, "data");
     const sandbox = new Sandbox(init);
@@ -63,13 +63,33 @@ export class Sandbox {
   /** Starts a command. It ends with the sandbox at the latest. */
   start(command: readonly string[], options: CommandOptions = {}): Started {
     const [program = "", ...args] = this.#inside(command, options);
-    return new Started(spawn(program, args, { env: environment(options), cwd: "/" }));
+    const started = new Started(spawn(program, args, { env: environment(options), cwd: "/" }));
+    this.#started.add(started);
+    return started;
   }
 
+  /** Process ids, as the sandbox counts them, of what runs with this in its command line. */
+  async pids(words: string): Promise<readonly number[]> {
+    const output = await this.run(["sh", "-c", 'pgrep -f "$0" || true', `^[^ ]*/node .*${words}`]);
+    return output.trim() === "" ? [] : output.trim().split("\n").map(Number);
+  }
+
+  /** Sends a signal to all of them. */
+  async signal(words: string, signal: "STOP" | "CONT" | "KILL"): Promise<void> {
+    const pids = await this.pids(words);
+    if (pids.length === 0) throw new Error(`nothing runs that has ${words} in its command line`);
+    await this.run(["kill", `-${signal}`, ...pids.map(String)]);
+  }
+
+  /** Ends everything in it. Resolves when nothing is left that could write a file. */
   async close(): Promise<void> {
     if (this.#init.exitCode !== null || this.#init.signalCode !== null) return;
-    this.#init.kill("SIGKILL");
-    await once(this.#init, "exit");
+    const ended = once(this.#init, "exit");
+    // nsenter has stopped itself if its command was stopped, and would not see it end.
+    for (const started of this.#started) started.kill();
+    // The first process of its process namespace is gone only when all others are; then `unshare` ends.
+    this.#init.stdin?.end();
+    await ended;
   }
 
   /** The command line that enters the sandbox first. */
@@ -112,6 +132,7 @@ export class Started {
 
   constructor(child: ChildProcess) {
     this.#child = child;
+    child.stdin?.on("error", () => undefined);
     for (const stream of [child.stdout, child.stderr]) {
       stream?.setEncoding("utf8").on("data", (text: string) => (this.#output += text));
     }
@@ -131,6 +152,11 @@ export class Started {
 
   get hasEnded(): boolean {
     return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
+  /** Ends what it reads. */
+  endInput(): void {
+    this.#child.stdin?.end();
   }
 
   kill(signal: NodeJS.Signals = "SIGKILL"): void {

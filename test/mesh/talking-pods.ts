@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { TestMesh } from "../local/test-mesh.ts";
 import { pod } from "../local/yaml.ts";
 
@@ -34,6 +35,27 @@ export interface Outcome {
   readonly sha256?: string;
 }
 
+/** How many connections opened, and how many of them lived on unharmed. */
+export interface HoldResult {
+  readonly echoed: number;
+  readonly survivors: number;
+}
+
+/** How many calls ended how. */
+export interface LoadCounts {
+  readonly ok: number;
+  readonly refused: number;
+  readonly reset: number;
+  readonly other: number;
+  /** Answers that came past the proxy. */
+  readonly direct: number;
+}
+
+/** Connections that are held until somebody says so. */
+export interface HeldConnections {
+  end(): Promise<HoldResult>;
+}
+
 /** What the server on port 8080 says of its caller. */
 export interface WhoAmI {
   readonly peer: string;
@@ -59,6 +81,21 @@ export class TalkingPods extends TestMesh {
     }
   }
 
+  /** Has a pod hold connections to an echo, something always under way on each. Resolves when all of them are open. */
+  async hold(from: string, host: string, port: number, count: number): Promise<HeldConnections> {
+    const command = ["node", join(PROGRAMS, "client.ts"), "hold", host, String(port), String(count), "eof"];
+    const child = this.spawn("exec", "-i", from, "--", ...command);
+    const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+    const next = async (): Promise<string> => ((await lines.next()) as { value?: string }).value ?? "";
+    if ((await next()) !== "held") throw new Error(`${from} holds nothing`);
+    return {
+      end: async () => {
+        child.stdin.end();
+        return JSON.parse(await next()) as HoldResult;
+      },
+    };
+  }
+
   /** Asks the server on a port who it thinks is calling. */
   async ask(from: string, host: string, port = 8080): Promise<WhoAmI> {
     const { text = "", error } = await this.client(from, "ask", host, port);
@@ -74,9 +111,11 @@ export class TalkingPods extends TestMesh {
     return address;
   }
 
-  /** What a node wrote about connections. */
+  /** What a node wrote about connections, as far back as its log goes. */
   accessLog(node: number): readonly AccessLine[] {
-    return readFileSync(join(this.state, `logs/node-${node}.log`), "utf8")
+    const path = join(this.state, `logs/node-${node}.log`);
+    const earlier = existsSync(`${path}.1`) ? readFileSync(`${path}.1`, "utf8") : "";
+    return (earlier + readFileSync(path, "utf8"))
       .split("\n")
       .filter((line) => line.includes('"log":"access"'))
       .map((line) => JSON.parse(line) as AccessLine);

@@ -6,8 +6,11 @@
  *   download HOST 8082 BYTES       counts what comes
  *   prefixed HOST PORT LINE BYTES  like upload, with a first line
  *   reset HOST PORT                sends a byte, waits for an answer, resets
- *   load HOST PORT SECONDS N       N callers, one connection for each call, one after another
- *   hold HOST PORT N MILLISECONDS  opens N connections to an echo, keeps them, and says how many lived
+ *   load HOST 8080 SECONDS N [MS]  N callers, one connection for each call, one after another, MS between: how many ended how;
+ *                                  `direct`: the server saw our own port, as it would not if a proxy were between us
+ *   hold HOST PORT N UNTIL         opens N connections to an echo, keeps them busy, and says how many lived; UNTIL: milliseconds,
+ *                                  or `eof`: until the input ends. Prints `held` when all of them are open
+ *   burst HOST 8081 COUNT N        the same for so many calls in which the caller ends its direction first
  *
  * A connection that breaks is a result: {"error": "ECONNRESET", ...}.
  */
@@ -25,8 +28,9 @@ const [command = "", host = "", portText = "", ...rest] = process.argv.slice(2);
 const port = Number(portText);
 const TIMEOUT_MS = 60_000;
 
+/** One connection for each call: Node.js would try a name's next address when the first is reset at once. */
 const open = (): Socket => {
-  const socket = connect({ host, port, allowHalfOpen: true, noDelay: true });
+  const socket = connect({ host, port, allowHalfOpen: true, noDelay: true, autoSelectFamily: false });
   socket.setTimeout(TIMEOUT_MS, () => socket.destroy(new Error("timeout")));
   return socket;
 };
@@ -88,48 +92,101 @@ const reset = async (): Promise<Outcome> => {
   return outcome;
 };
 
-const load = async (seconds: number, callers: number): Promise<object> => {
+const load = (seconds: number, callers: number, pauseMs: number): Promise<object> => {
   const until = performance.now() + seconds * 1000;
-  const counts = { ok: 0, refused: 0, reset: 0, other: 0 };
+  return callWhile(() => performance.now() < until, callers, { pauseMs, endsFirst: false });
+};
+
+const burst = (count: number, callers: number): Promise<object> => {
+  let left = count;
+  return callWhile(() => left-- > 0, callers, { pauseMs: 0, endsFirst: true });
+};
+
+/** How each caller calls. Who ends its direction first leaves the port resting. */
+interface CallHabit {
+  readonly pauseMs: number;
+  readonly endsFirst: boolean;
+}
+
+const callWhile = async (
+  goesOn: () => boolean,
+  callers: number,
+  { pauseMs, endsFirst }: CallHabit,
+): Promise<object> => {
+  const counts = { ok: 0, refused: 0, reset: 0, other: 0, direct: 0 };
   const call = async (): Promise<void> => {
-    while (performance.now() < until) {
-      const { error, text } = await ask();
+    while (goesOn()) {
+      const socket = open();
+      let port: number | undefined;
+      socket.once("connect", () => (port = socket.localPort));
+      if (endsFirst) socket.end();
+      const { error, text = "" } = await drain(socket, true);
       if (error === undefined && text !== "") counts.ok++;
       else if (error === "ECONNREFUSED") counts.refused++;
       else if (error === "ECONNRESET" || error === "EPIPE" || error === undefined) counts.reset++;
       else counts.other++;
+      if (text !== "" && (JSON.parse(text) as { peerPort?: number }).peerPort === port) counts.direct++;
+      if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
   };
   await Promise.all(Array.from({ length: callers }, call));
   return counts;
 };
 
-const hold = async (count: number, milliseconds: number): Promise<object> => {
-  const sockets = Array.from({ length: count }, () => open());
-  let broken = 0;
-  const echoed = await Promise.all(
-    sockets.map(
-      (socket) =>
-        new Promise<boolean>((resolve) => {
-          socket.on("error", () => undefined);
-          socket.once("close", () => {
-            broken++;
-            resolve(false);
-          });
-          socket.once("data", () => resolve(true));
-          socket.write("x");
-        }),
-    ),
-  );
+/** A connection to an echo that something is always under way on. */
+interface Held {
+  readonly socket: Socket;
+  sent: number;
+  echoed: number;
+  isBroken: boolean;
+}
+
+const EXCHANGE_MS = 100;
+const LAST_ECHO_MS = 5_000;
+
+const keepBusy = (): Held => {
+  const held: Held = { socket: open(), sent: 0, echoed: 0, isBroken: false };
+  const say = (): void => {
+    held.sent++;
+    held.socket.write("x");
+  };
+  say();
+  const timer = setInterval(say, EXCHANGE_MS);
+  held.socket.on("data", (chunk) => (held.echoed += chunk.length));
+  held.socket.on("error", () => undefined);
+  held.socket.once("close", () => {
+    clearInterval(timer);
+    held.isBroken = true;
+  });
+  return held;
+};
+
+/** Resolves when something is so of all of them, of those that are broken anyway; or when the time is up. */
+const untilAll = async (all: readonly Held[], isSo: (held: Held) => boolean, milliseconds: number): Promise<void> => {
+  const deadline = performance.now() + milliseconds;
+  while (performance.now() < deadline && !all.every((held) => held.isBroken || isSo(held))) {
+    await new Promise((resolve) => setTimeout(resolve, EXCHANGE_MS / 10));
+  }
+};
+
+/** A survivor is still there at the end, and everything that was ever said on it came back. */
+const hold = async (count: number, until: string): Promise<object> => {
+  const all = Array.from({ length: count }, keepBusy);
+  await untilAll(all, ({ echoed }) => echoed > 0, TIMEOUT_MS);
+  const opened = all.filter(({ echoed }) => echoed > 0).length;
   process.stdout.write("held\n");
-  await new Promise((resolve) => setTimeout(resolve, milliseconds));
-  const survivors = count - broken;
-  for (const socket of sockets) socket.destroy();
-  return { echoed: echoed.filter(Boolean).length, survivors };
+  let isToEnd = false;
+  if (until === "eof") process.stdin.resume().once("end", () => (isToEnd = true));
+  await untilAll(all, () => isToEnd, until === "eof" ? Number.POSITIVE_INFINITY : Number(until));
+  const said = all.map(({ sent }) => sent);
+  await untilAll(all, (held) => held.echoed >= (said[all.indexOf(held)] ?? 0), LAST_ECHO_MS);
+  const survivors = all.filter((held, index) => !held.isBroken && held.echoed >= (said[index] ?? 0)).length;
+  for (const { socket } of all) socket.destroy();
+  return { echoed: opened, survivors };
 };
 
 const run = (): Promise<object> => {
-  const [first = "", second = ""] = rest;
+  const [first = "", second = "", third = "0"] = rest;
   switch (command) {
     case "ask":
       return ask();
@@ -142,9 +199,11 @@ const run = (): Promise<object> => {
     case "reset":
       return reset();
     case "load":
-      return load(Number(first), Number(second));
+      return load(Number(first), Number(second), Number(third));
+    case "burst":
+      return burst(Number(first), Number(second));
     case "hold":
-      return hold(Number(first), Number(second));
+      return hold(Number(first), second);
     default:
       throw new Error(`unknown command ${command}`);
   }

@@ -53,7 +53,11 @@ socket.on("close", () => {
 socket.on("secureConnect", () => {
   report.tls = socket.getProtocol();
   report.alpn = socket.alpnProtocol;
-  report.certificate = socket.getPeerX509Certificate()?.subjectAltName;
+  const certificate = socket.getPeerX509Certificate();
+  report.certificate = certificate?.subjectAltName;
+  report.serial = certificate?.serialNumber;
+  report.key = certificate?.publicKey.export({ format: "der", type: "spki" }).toString("base64");
+  report.issuer = certificate?.issuerCertificate?.fingerprint256;
   const session = connectHttp2(`https://${host}`, { createConnection: () => socket });
   session.on("error", (error: NodeJS.ErrnoException) => (report.error ??= error.code ?? error.message));
   session.on("remoteSettings", (settings: Settings) => (report.settings = settings));
