@@ -1,12 +1,13 @@
 import { readFileSync } from "node:fs";
 import { once } from "node:events";
-import { Socket } from "node:net";
+import { type AddressInfo, createServer, Socket } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { loopbackServer } from "../testing/loopback.ts";
 import { openDescriptors } from "../testing/open-descriptors.ts";
 import { mayUseNamespaces, outputOf, testNamespace } from "../testing/test-namespace.ts";
 import { hasIpv6 } from "./ipv6.ts";
 import { close } from "./libc.ts";
+import { socketDescriptor } from "./socket-descriptor.ts";
 import { inNetworkNamespace } from "./network-namespace.ts";
 import { DIRECT_PORTS, keepsPortRange, LOCAL_PORTS, makeListener, makeOutbound } from "./pod-sockets.ts";
 import {
@@ -16,8 +17,11 @@ import {
   IP_TRANSPARENT,
   IPV6_TRANSPARENT,
   IPV6_V6ONLY,
+  SO_KEEPALIVE,
   SO_MARK,
   SO_REUSEADDR,
+  TCP_KEEPIDLE,
+  TCP_NODELAY,
   type SocketOption,
 } from "./socket-options.ts";
 
@@ -45,6 +49,36 @@ const isInheritedOrBlocks = (fd: number): boolean => {
   );
   return (flags & 0o2000000) === 0 || (flags & 0o4000) === 0;
 };
+
+asRoot(
+  "what a listener accepts sends at once, and notices a peer that is gone; so do dials to the outside",
+  async () => {
+    const namespace = await testNamespace();
+    const [listener, direct, local] = inNetworkNamespace(namespace, () => [
+      makeListener(0),
+      makeOutbound("direct"),
+      makeOutbound("local"),
+    ]).map(kept) as [number, number, number];
+    const wanted = (fd: number): readonly number[] =>
+      [TCP_NODELAY, SO_KEEPALIVE, TCP_KEEPIDLE].map((option) => numberOf(fd, option));
+    expect([listener, direct].map(wanted)).toEqual([
+      [1, 1, 180],
+      [1, 1, 180],
+    ]);
+    expect(wanted(local).slice(0, 2)).toEqual([1, 0]);
+    const server = createServer().listen({ fd: listener });
+    onTestFinished(() => void server.close());
+    await once(server, "listening");
+    const accepted = once(server, "connection") as Promise<[Socket]>;
+    const { port } = server.address() as AddressInfo;
+    const client = new Socket({ fd: inNetworkNamespace(namespace, () => makeOutbound("local")) });
+    onTestFinished(() => void client.destroy());
+    client.connect({ host: hasIpv6 ? "::1" : "127.0.0.1", port });
+    const [socket] = await accepted;
+    expect(wanted(socketDescriptor(socket))).toEqual([1, 1, 180]);
+    socket.destroy();
+  },
+);
 
 asRoot(
   "every socket carries the mark 0x539, may speak from any address, and serves both families where there are two",

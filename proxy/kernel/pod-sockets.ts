@@ -7,8 +7,12 @@ import {
   IPV6_TRANSPARENT,
   IPV6_V6ONLY,
   setSocketOption,
+  SO_KEEPALIVE,
   SO_MARK,
   SO_REUSEADDR,
+  TCP_KEEPIDLE,
+  TCP_KEEPINTVL,
+  TCP_NODELAY,
   trySetSocketOption,
 } from "./socket-options.ts";
 import { LISTEN_BACKLOG } from "./listen-backlog.ts";
@@ -30,6 +34,9 @@ export type OutboundKind = "direct" | "local";
 export const LOCAL_PORTS = { first: 10_240, last: 32_767 } as const;
 export const DIRECT_PORTS = { first: 32_768, last: 60_999 } as const;
 
+/** A peer that is gone without a word is noticed after this, and nine more probes so far apart; ztunnel's numbers. */
+const KEEPALIVE_SECONDS = 180;
+
 const AF_INET = 2;
 const AF_INET6 = 10;
 const SOCK_STREAM = 1;
@@ -37,7 +44,8 @@ const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 
 /**
- * Makes a listening socket for all addresses of the current namespace, both families. Never SO_REUSEPORT: any process of the
+ * Makes a listening socket for all addresses of the current namespace, both families. What it accepts inherits its options, so
+ * that nobody has to set them for each connection. Never SO_REUSEPORT: any process of the
  * same user could join the group and take connections.
  * @throws Error, in particular with EADDRINUSE if a process of the pod listens there already
  */
@@ -45,6 +53,7 @@ export const makeListener = (port: number): number => {
   const fd = makeSocket();
   try {
     setSocketOption(fd, SO_REUSEADDR, 1);
+    keepAlive(fd);
     const address = anyAddress(port);
     must(`bind port ${port}`, bind(fd, address, address.length));
     must(`listen on port ${port}`, listen(fd, LISTEN_BACKLOG));
@@ -61,6 +70,8 @@ export const makeOutbound = (kind: OutboundKind): number => {
   const ports = kind === "local" ? LOCAL_PORTS : DIRECT_PORTS;
   try {
     setSocketOption(fd, IP_BIND_ADDRESS_NO_PORT, 1);
+    // The application is in the same kernel: it cannot be gone without a word.
+    if (kind === "direct") keepAlive(fd);
     // Before Linux 6.3 the worker chooses the port when it dials.
     trySetSocketOption(fd, IP_LOCAL_PORT_RANGE, ports.last * 65_536 + ports.first);
     return fd;
@@ -83,6 +94,7 @@ const makeSocket = (): number => {
   if (fd < 0) throw new Error(`socket: ${lastError()}`);
   try {
     setSocketOption(fd, SO_MARK, PROXY_MARK);
+    setSocketOption(fd, TCP_NODELAY, 1);
     if (hasIpv6) setSocketOption(fd, IPV6_V6ONLY, 0);
     setSocketOption(fd, hasIpv6 ? IPV6_TRANSPARENT : IP_TRANSPARENT, 1);
     return fd;
@@ -90,6 +102,12 @@ const makeSocket = (): number => {
     close(fd);
     throw error;
   }
+};
+
+const keepAlive = (fd: number): void => {
+  setSocketOption(fd, SO_KEEPALIVE, 1);
+  setSocketOption(fd, TCP_KEEPIDLE, KEEPALIVE_SECONDS);
+  setSocketOption(fd, TCP_KEEPINTVL, KEEPALIVE_SECONDS);
 };
 
 /** sockaddr_in6 or sockaddr_in with the unspecified address. */

@@ -9,11 +9,16 @@ export interface SocketOption {
 
 const SOL_SOCKET = 1;
 const SOL_IP = 0;
+const SOL_TCP = 6;
 const SOL_IPV6 = 41;
 
 export const SO_REUSEADDR: SocketOption = { level: SOL_SOCKET, number: 2, name: "SO_REUSEADDR" };
+export const SO_KEEPALIVE: SocketOption = { level: SOL_SOCKET, number: 9, name: "SO_KEEPALIVE" };
 export const SO_PEERCRED: SocketOption = { level: SOL_SOCKET, number: 17, name: "SO_PEERCRED" };
 export const SO_MARK: SocketOption = { level: SOL_SOCKET, number: 36, name: "SO_MARK" };
+export const TCP_NODELAY: SocketOption = { level: SOL_TCP, number: 1, name: "TCP_NODELAY" };
+export const TCP_KEEPIDLE: SocketOption = { level: SOL_TCP, number: 4, name: "TCP_KEEPIDLE" };
+export const TCP_KEEPINTVL: SocketOption = { level: SOL_TCP, number: 5, name: "TCP_KEEPINTVL" };
 export const IP_TRANSPARENT: SocketOption = { level: SOL_IP, number: 19, name: "IP_TRANSPARENT" };
 export const IP_BIND_ADDRESS_NO_PORT: SocketOption = { level: SOL_IP, number: 24, name: "IP_BIND_ADDRESS_NO_PORT" };
 /** Linux 6.3 and newer. */

@@ -1,10 +1,10 @@
-import { randomBytes } from "node:crypto";
 import type { Permit } from "#mesh/policies/authorization.ts";
 import type { Snapshot } from "#mesh/snapshot.ts";
 import { formatSocketAddress, type SocketAddress } from "#mesh/socket-address.ts";
 import { trustDomainOf } from "#mesh/spiffe-id.ts";
 import type { ByteStream } from "../tunnel/byte-stream.ts";
 import { tcpByteStream } from "./exchange/tcp-byte-stream.ts";
+import { randomHex } from "./random-hex.ts";
 import type { Destination } from "./route/destination.ts";
 import { type Endpoint, workloadEndpoint } from "./select/endpoint.ts";
 import type { RoundRobin } from "./select/round-robin.ts";
@@ -132,4 +132,4 @@ const noEndpoint = (destination: Reachable): UpstreamFailure => ({
   retry: "never",
 });
 
-const newParentId = (): string => randomBytes(8).toString("hex");
+const newParentId = (): string => randomHex(8);

@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { VerifiedPeer } from "#certs/tls/peer-check.ts";
@@ -23,6 +22,7 @@ import { readConnect } from "./exchange/connect-request.ts";
 import { splice, type SpliceEnd } from "./exchange/splice.ts";
 import { tcpByteStream } from "./exchange/tcp-byte-stream.ts";
 import { guardInbound, guardOutbound } from "./guard/inbound.ts";
+import { randomHex } from "./random-hex.ts";
 import { destinationOf } from "./route/destination.ts";
 import type { ServedPod } from "./served-pod.ts";
 import { callerOf, calledService, responseHeaders, traceIdOf } from "./tunnel-headers.ts";
@@ -339,4 +339,4 @@ const factsOf = (identity: SpiffeId | undefined, source: SocketAddress, destinat
   destinationPort: destination.port,
 });
 
-const newTraceId = (): string => randomBytes(16).toString("hex");
+const newTraceId = (): string => randomHex(16);

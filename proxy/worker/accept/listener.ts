@@ -24,9 +24,6 @@ export interface ListenerOptions {
   readonly onError: (error: Error) => void;
 }
 
-/** A peer that is gone without a word is noticed by TCP after this and nine more probes; ztunnel's numbers. */
-const KEEPALIVE_MS = 180_000;
-
 /** One of a pod's listening sockets, received from the supervisor, which keeps a copy: closing ours refuses nobody. */
 export class Listener {
   readonly #descriptor: number;
@@ -43,9 +40,6 @@ export class Listener {
       {
         allowHalfOpen: isCaptured,
         pauseOnConnect: isCaptured,
-        noDelay: true,
-        keepAlive: true,
-        keepAliveInitialDelay: KEEPALIVE_MS,
       },
       (socket) => this.#onConnection(socket),
     );

@@ -4,9 +4,6 @@ import { type IpAddress, ipFamily } from "#mesh/ip-address.ts";
 import { formatSocketAddress, type SocketAddress } from "#mesh/socket-address.ts";
 import { hasIpv6 } from "../../kernel/ipv6.ts";
 
-/** A peer that is gone without a word is noticed by TCP after this and nine more probes; ztunnel's numbers. */
-const KEEPALIVE_MS = 180_000;
-
 /** How long connecting may take, and what puts an end to it earlier: whoever it is for is gone. */
 export interface DialLimits {
   readonly timeoutMs: number;
@@ -69,7 +66,6 @@ export const dial = (
       socket.pause();
       resolve(socket);
     });
-    socket.setNoDelay(true).setKeepAlive(true, KEEPALIVE_MS);
     socket.connect({
       host: onSocketFamily(target.address),
       port: target.port,
