@@ -31,7 +31,8 @@ export const parseAuthority = (text: string): ParsedAuthority => {
   if (host === undefined) return invalid("has a malformed host");
   const digits = match[3] ?? "";
   const port = digits === "" ? undefined : Number(digits);
-  if (port !== undefined && (port < 1 || port > 65_535)) return invalid("has a port outside 1 to 65535");
+  if (port !== undefined && (String(port) !== digits || port < 1 || port > 65_535))
+    return invalid("has a port that is not 1 to 65535 without leading zeros");
   return { kind: "authority", authority: { host, port } };
 };
 

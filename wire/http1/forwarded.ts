@@ -10,11 +10,13 @@ import { endToEndFields, type IsProtected } from "./hop-by-hop.ts";
 
 /**
  * The request as the next hop shall see it: without the fields of this connection, and an absolute-form target in origin-form
- * with its authority as Host (RFC 9112 section 3.2.2). Changes that filters make start from here.
+ * with its authority as Host (RFC 9112 section 3.2.2). An expectation of HTTP/1.0 is none (RFC 9110 section 10.1.1) and must not
+ * become one by our version. Changes that filters make start from here.
  */
 export const forwardedRequest = (head: ReceivedRequestHead, isProtected?: IsProtected): RequestHead => {
   const { method, version, framing, parsedTarget: target } = head;
-  const fields = endToEndFields(head.fields, isProtected);
+  const endToEnd = endToEndFields(head.fields, isProtected);
+  const fields = version === "1.0" ? endToEnd.filter(({ name }) => !isNamed(name, "expect")) : endToEnd;
   if (target.kind !== "absolute") return { method, target: head.target, version, fields, framing };
   const rest = fields.filter(({ name }) => !isNamed(name, "host"));
   const host = field(fields.find(({ name }) => isNamed(name, "host"))?.name ?? "Host", target.authorityText);

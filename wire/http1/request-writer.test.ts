@@ -57,6 +57,7 @@ test.each([
   ["GET http://a?y HTTP/1.1\r\nHost: a\r\n\r\n", "GET /?y HTTP/1.1\r\nHost: a\r\n\r\n"],
   ["OPTIONS http://a HTTP/1.1\r\nHost: a\r\n\r\n", "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n"],
   ["GET / HTTP/1.0\r\nHost: a\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\n\r\n"],
+  ["GET / HTTP/1.0\r\nHost: a\r\nExpect: foo\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\n\r\n"],
   ["GET / HTTP/1.1\r\nHost:a\r\nX:  b \r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\nX: b\r\n\r\n"],
   [
     "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: CHUNKED\r\n\r\n1;ext\r\na\r\n0;ext\r\nX: b\r\n\r\n",

@@ -184,6 +184,7 @@ const ROWS: readonly Row[] = [
     "user@a",
     "a:99999",
     "a:0",
+    "a:080",
     "a:b",
     "a:80:80",
     "a b",

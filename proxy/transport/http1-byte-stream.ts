@@ -1,0 +1,159 @@
+import { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { Output } from "#wire/output.ts";
+import { readBytes } from "./read-bytes.ts";
+
+/** So much may wait to be sent; more is not welcome. Also what may have come and not been consumed. */
+export const BUFFERED_BYTES = 64 * 1024;
+
+/** What happens on a stream of bytes. */
+export interface ByteStreamHandler {
+  data(chunk: Uint8Array): void;
+  /** The peer has ended its direction. */
+  ended(): void;
+  /** Bytes are welcome again, after {@link Http1ByteStream.isFull} was true. May come more often than that. */
+  writable(): void;
+  /** The peer does not take what was written, until {@link writable}. */
+  blocked(): void;
+  /** The stream is gone. Called once; nothing follows. */
+  gone(reason: string): void;
+}
+
+/**
+ * A socket, TLS or a tunnel, as the connections of HTTP/1 use it: what is written in one turn of the event loop leaves in one
+ * write, after everything that was readable has been read. A peer that ends its direction leaves ours open.
+ */
+export class Http1ByteStream {
+  readonly #duplex: Duplex;
+  readonly #handler: ByteStreamHandler;
+  readonly #output = new Output();
+  #isFlushDue = false;
+  #isEnding = false;
+  #wasFull = false;
+  #isGone = false;
+  #reason = "the connection was lost";
+
+  constructor(duplex: Duplex, handler: ByteStreamHandler) {
+    this.#duplex = duplex;
+    this.#handler = handler;
+    duplex.allowHalfOpen = true;
+    readBytes(duplex, (chunk) => this.#guard(() => handler.data(chunk)));
+    duplex.once("end", () => this.#guard(() => handler.ended()));
+    duplex.on("drain", this.#flush);
+    duplex.on("error", (error: Error) => (this.#reason = error.message));
+    duplex.once("close", this.#onClose);
+    if (duplex.destroyed || duplex.readableEnded) setImmediate(this.#onClose);
+  }
+
+  /** Whether no more should be written until {@link ByteStreamHandler.writable}. */
+  get isFull(): boolean {
+    const isFull = this.#output.length >= BUFFERED_BYTES || this.#duplex.writableNeedDrain;
+    if (isFull) this.#wasFull = true;
+    return isFull;
+  }
+
+  /** Whether the peer does not take what was written. */
+  get isBlocked(): boolean {
+    return this.#duplex.writableNeedDrain;
+  }
+
+  /** @param bytes must not change afterwards */
+  write(bytes: Uint8Array): void {
+    if (this.#isEnding || this.#isGone) return;
+    this.#output.append(bytes);
+    this.#flushSoon();
+  }
+
+  /** Ends our direction, after what was written. */
+  end(): void {
+    if (this.#isEnding || this.#isGone) return;
+    this.#isEnding = true;
+    this.#flushSoon();
+  }
+
+  /** Reads no more than the stream's own buffer holds. */
+  setReading(isReading: boolean): void {
+    if (isReading === !this.#duplex.isPaused()) return;
+    if (isReading) this.#duplex.resume();
+    else this.#duplex.pause();
+  }
+
+  /** The connection has nothing to send for a while: it needs no room. */
+  rest(): void {
+    if (this.#output.length === 0) this.#output.trim();
+  }
+
+  /** Breaks the connection off so that the peer cannot take it for an end: by RST where there is one. */
+  abort(reason: string): void {
+    if (this.#isGone) return;
+    this.#reason = reason;
+    if (isTcp(this.#duplex)) this.#duplex.resetAndDestroy();
+    else this.#duplex.destroy();
+  }
+
+  /** Closes both directions now; what waits is lost. */
+  destroy(reason: string): void {
+    if (this.#isGone) return;
+    this.#reason = reason;
+    this.#duplex.destroy();
+  }
+
+  /** What a handler throws ends the connection, and goes on. */
+  #guard(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.abort("a handler failed");
+      throw error;
+    }
+  }
+
+  #flushSoon(): void {
+    if (this.#isFlushDue) return;
+    this.#isFlushDue = true;
+    setImmediate(this.#flush);
+  }
+
+  /** What the stream has no room for stays here, where {@link isFull} sees it. */
+  readonly #flush = (): void => {
+    this.#isFlushDue = false;
+    const duplex = this.#duplex;
+    if (this.#isGone || duplex.destroyed || duplex.writableNeedDrain) return;
+    if (this.#output.length > 0) this.#send(this.#output.take());
+    if (this.#isEnding) {
+      duplex.end();
+      return;
+    }
+    if (duplex.writableNeedDrain) {
+      this.#wasFull = true;
+      this.#handler.blocked();
+      return;
+    }
+    if (!this.#wasFull) return;
+    this.#wasFull = false;
+    this.#handler.writable();
+  };
+
+  #send(parts: readonly Uint8Array[]): void {
+    const duplex = this.#duplex;
+    if (parts.length === 1) {
+      duplex.write(parts[0]);
+      return;
+    }
+    duplex.cork();
+    for (const part of parts) duplex.write(part);
+    duplex.uncork();
+  }
+
+  readonly #onClose = (): void => {
+    if (this.#isGone) return;
+    this.#isGone = true;
+    this.#output.take();
+    this.#duplex.destroy();
+    this.#handler.gone(this.#reason);
+  };
+}
+
+/** TLS and Unix sockets know no RST; TLS has its own mark of an end, which `destroy` does not send. */
+const isTcp = (duplex: Duplex): duplex is Socket =>
+  duplex instanceof Socket && !("encrypted" in duplex) && duplex.remotePort !== undefined;

@@ -1,0 +1,453 @@
+import type { Duplex } from "node:stream";
+import type { Field } from "#wire/field.ts";
+import { field, type ReceivedRequestHead } from "#wire/http1/head.ts";
+import { Http1Error } from "#wire/http1/http1-error.ts";
+import { RequestReader } from "#wire/http1/request-reader.ts";
+import { ResponseWriter } from "#wire/http1/response-writer.ts";
+import { BUFFERED_BYTES, Http1ByteStream } from "./http1-byte-stream.ts";
+import { Deadline } from "./http1-deadline.ts";
+import type { Http1ServerSettings } from "./http1-limits.ts";
+import { type ExchangeOwner, ServerExchange } from "./http1-server-exchange.ts";
+import { failureText, type Http1Failure, type Http1ServerStream, type Http1StreamHandler } from "./http1-stream.ts";
+
+/** What happens on a connection that clients opened. */
+export interface Http1ServerHandler {
+  /** A request, after every earlier one was answered. @returns who is told what follows */
+  request(stream: Http1ServerStream, head: ReceivedRequestHead): Http1StreamHandler;
+  /** Bytes that are no valid request: they were answered with the error's status, and the connection ends. To be counted. */
+  refused(error: Http1Error): void;
+  /** The connection is gone, and its request was told before. Called once. */
+  closed(reason: string): void;
+}
+
+/**
+ *     open      requests are read and answered one by one
+ *     tunnel    a request has become a tunnel
+ *     closing   our last word was said; what still comes is thrown away
+ *     closed
+ */
+type Phase = "open" | "tunnel" | "closing" | "closed";
+
+/** What has a time of its own: the client, with a next request or the rest of one, or with taking what we send; or else us. */
+type WaitsFor = "request" | "head" | "content" | "rest" | "room" | "us";
+
+/**
+ * Speaks HTTP/1 to a client over a stream of bytes. Requests are answered in order: the next is read when the last was
+ * answered and the client has taken the answer (H1-26). What a handler throws comes out after the connection was aborted.
+ */
+export class Http1ServerConnection {
+  readonly #stream: Http1ByteStream;
+  readonly #settings: Http1ServerSettings;
+  readonly #times: Readonly<Record<WaitsFor, number>>;
+  readonly #handler: Http1ServerHandler;
+  readonly #reader: RequestReader;
+  readonly #writer: ResponseWriter;
+  readonly #deadline = new Deadline(() => this.#onTimeout());
+  #phase: Phase = "open";
+  #exchange: ServerExchange | undefined;
+  /** Came while a request is being answered: later requests, or the beginning of a tunnel. */
+  #held: Uint8Array[] = [];
+  #heldBytes = 0;
+  #isReading = false;
+  /** Set while a handler is called and left set when it throws: its errors are not the peer's. */
+  #isTelling = false;
+  #waitsFor: WaitsFor | undefined;
+  #hasPeerEnded = false;
+  #isDraining = false;
+
+  constructor(duplex: Duplex, settings: Http1ServerSettings, handler: Http1ServerHandler) {
+    this.#settings = settings;
+    const { headMs, contentIdleMs, keepAliveMs, closeMs } = settings.patience;
+    this.#times = {
+      request: keepAliveMs,
+      head: headMs,
+      content: contentIdleMs,
+      rest: closeMs,
+      room: contentIdleMs,
+      us: Infinity,
+    };
+    this.#handler = handler;
+    this.#stream = new Http1ByteStream(duplex, {
+      data: (chunk) => this.#onData(chunk),
+      ended: () => this.#onEnded(),
+      writable: () => this.#onWritable(),
+      blocked: () => this.#await("room"),
+      gone: (reason) => this.#onGone(reason),
+    });
+    this.#writer = new ResponseWriter((bytes) => this.#stream.write(bytes));
+    this.#reader = new RequestReader(
+      {
+        onHead: (head) => this.#onHead(head),
+        onData: (data) => this.#onContent(data),
+        onEnd: (trailers) => this.#onRequestEnd(trailers),
+      },
+      settings.rules,
+      settings.limits,
+    );
+    this.#deadline.set(settings.patience.headMs);
+  }
+
+  /** Whether nothing is being answered or received. */
+  get isIdle(): boolean {
+    return this.#phase === "open" && this.#exchange === undefined && this.#reader.isIdle && this.#heldBytes === 0;
+  }
+
+  /** No more requests: the answer that is not begun yet says so, and the connection ends with the last one. */
+  drain(): void {
+    if (this.#phase !== "open" || this.#isDraining) return;
+    this.#isDraining = true;
+    if (this.isIdle) this.#close();
+  }
+
+  /** Ends the connection now; what is being answered is broken off. */
+  destroy(reason: string): void {
+    this.#stream.abort(reason);
+  }
+
+  // What the peer sends.
+
+  #onData(chunk: Uint8Array): void {
+    if (this.#phase === "tunnel") this.#onTunnelData(chunk);
+    else if (this.#phase === "open") {
+      if (this.#heldBytes > 0 || !this.#mayRead()) this.#hold(chunk);
+      else this.#read(chunk);
+      this.#watch();
+    }
+  }
+
+  /** The next request waits until the last was answered, and the answer has left. */
+  #mayRead(): boolean {
+    const exchange = this.#exchange;
+    return exchange === undefined ? !this.#stream.isFull : !exchange.isRequestDone;
+  }
+
+  #read(chunk: Uint8Array): void {
+    let rest = chunk;
+    this.#isReading = true;
+    try {
+      while (rest.length > 0 && this.#phase === "open" && this.#mayRead()) {
+        const taken = this.#reader.read(rest);
+        rest = rest.subarray(taken);
+      }
+    } catch (error) {
+      this.#onReadFailure(error);
+    } finally {
+      this.#isReading = false;
+    }
+    if (rest.length === 0) return;
+    if (this.#phase === "open") this.#hold(rest);
+    else if (this.#phase === "tunnel") this.#onTunnelData(rest);
+  }
+
+  #hold(bytes: Uint8Array): void {
+    this.#held.push(bytes);
+    this.#heldBytes += bytes.length;
+  }
+
+  /** Reads what was held, as far as that may be read now. */
+  #readHeld(): void {
+    if (this.#isReading) return;
+    while (this.#heldBytes > 0 && (this.#phase === "tunnel" || (this.#phase === "open" && this.#mayRead()))) {
+      const held = this.#held;
+      this.#held = [];
+      this.#heldBytes = 0;
+      const chunk = held.length === 1 ? (held[0] as Uint8Array) : Buffer.concat(held);
+      if (this.#phase === "tunnel") this.#onTunnelData(chunk);
+      else this.#read(chunk);
+    }
+    if (this.#hasPeerEnded && this.#heldBytes === 0) this.#readEnd();
+    this.#watch();
+  }
+
+  #onEnded(): void {
+    this.#hasPeerEnded = true;
+    const isAnswering = this.#exchange?.isRequestDone === true;
+    if (this.#phase === "tunnel") this.#endTunnel();
+    else if (isAnswering && this.#settings.halfClose === "abort")
+      this.#stream.abort("the client closed the connection");
+    else if (this.#phase === "open" && this.#heldBytes === 0) this.#readEnd();
+    this.#watch();
+  }
+
+  /** An end between two requests is a good one, inside of a request it is an abort. */
+  #readEnd(): void {
+    if (this.#phase === "tunnel") this.#endTunnel();
+    if (this.#phase !== "open") return;
+    if (this.#exchange?.isRequestDone === true) return;
+    try {
+      this.#reader.readEnd();
+      if (this.#exchange === undefined) this.#close();
+    } catch (error) {
+      this.#onReadFailure(error);
+    }
+  }
+
+  #onHead(head: ReceivedRequestHead): void {
+    const { method, version, isPersistent } = head;
+    // A copy: the head holds on to the chunk that it came in.
+    this.#writer.answer({ method, version, isPersistent });
+    const exchange = new ServerExchange(this.#exchangeOwner, head);
+    this.#exchange = exchange;
+    this.#waitsFor = undefined;
+    this.#isTelling = true;
+    exchange.handler = this.#handler.request(exchange, head);
+    this.#isTelling = false;
+  }
+
+  #onContent(data: Uint8Array): void {
+    const exchange = this.#exchange;
+    if (exchange === undefined) return;
+    exchange.unconsumed += data.length;
+    if (exchange.isDiscarding) {
+      // An answer was given before the content came: it is passed over up to a bound, so that the connection may stay.
+      if (exchange.unconsumed > MAX_DISCARDED_BYTES) this.#close();
+      return;
+    }
+    this.#isTelling = true;
+    exchange.handler.data(data);
+    this.#isTelling = false;
+  }
+
+  #onRequestEnd(trailers: readonly Field[]): void {
+    const exchange = this.#exchange;
+    if (exchange === undefined) return;
+    exchange.isRequestDone = true;
+    if (exchange.isOffer) {
+      if (exchange.isAnswered && this.#phase === "open") this.#declineSwitch(exchange);
+      return;
+    }
+    this.#endRequest(exchange, trailers);
+  }
+
+  #endRequest(exchange: ServerExchange, trailers: readonly Field[]): void {
+    if (!exchange.isResponseDone) {
+      this.#isTelling = true;
+      exchange.handler.end(trailers);
+      this.#isTelling = false;
+    } else this.#finish(exchange);
+  }
+
+  #declineSwitch(exchange: ServerExchange): void {
+    this.#reader.declineSwitch();
+    this.#endRequest(exchange, []);
+  }
+
+  // What the handler answers.
+
+  readonly #exchangeOwner: ExchangeOwner = {
+    isCurrent: (exchange) => exchange === this.#exchange && (this.#phase === "open" || this.#phase === "tunnel"),
+    sendInformational: (exchange, head) => {
+      if (head.status === 100) exchange.hasContinued = true;
+      this.#writer.writeInformational(head);
+    },
+    sendHead: (exchange, head, protocols) => {
+      this.#beforeHead(exchange);
+      this.#writer.writeHead(head, protocols);
+      this.#afterHead(exchange);
+    },
+    forwardHead: (exchange, head) => {
+      if (head.status < 200 && head.status !== 101) {
+        if (head.status === 100) exchange.hasContinued = true;
+        this.#writer.forwardHead(head);
+        return;
+      }
+      this.#beforeHead(exchange);
+      this.#writer.forwardHead(head);
+      this.#afterHead(exchange);
+    },
+    write: (bytes) => {
+      if (this.#phase === "tunnel") this.#stream.write(bytes);
+      else this.#writer.writeData(bytes);
+      return !this.#stream.isFull;
+    },
+    end: (exchange, trailers) => this.#endResponse(exchange, trailers),
+    reset: (reason) => {
+      this.#exchange = undefined;
+      this.#stream.abort(reason);
+    },
+    consumed: () => this.#watch(),
+  };
+
+  /**
+   * Whether content follows a client that waited for 100 and gets its answer instead is known to the client alone: the
+   * connection ends (RFC 9110 section 10.1.1).
+   */
+  #beforeHead(exchange: ServerExchange): void {
+    const isAwaiting = exchange.expectsContinue && !exchange.hasContinued && !exchange.isRequestDone;
+    if (!exchange.isAnswered && (isAwaiting || this.#isDraining)) this.#writer.closeAfter();
+  }
+
+  #afterHead(exchange: ServerExchange): void {
+    exchange.isAnswered = true;
+    if (this.#writer.isTunnel) {
+      this.#phase = "tunnel";
+      exchange.unconsumed = 0;
+      this.#readHeld();
+    } else if (exchange.isOffer && exchange.isRequestDone) this.#declineSwitch(exchange);
+  }
+
+  #endResponse(exchange: ServerExchange, trailers: readonly Field[]): void {
+    if (exchange.isResponseDone) return;
+    if (this.#phase === "tunnel") {
+      exchange.isResponseDone = true;
+      this.#stream.end();
+      return;
+    }
+    try {
+      this.#writer.writeEnd(trailers);
+    } catch (error) {
+      this.#exchange = undefined;
+      this.#stream.abort("an answer was shorter than it said");
+      throw error;
+    }
+    exchange.isResponseDone = true;
+    exchange.unconsumed = 0;
+    if (exchange.isRequestDone) this.#finish(exchange);
+    else if (this.#writer.isClosed) this.#close();
+    this.#readHeld();
+  }
+
+  #finish(exchange: ServerExchange): void {
+    this.#exchange = undefined;
+    const isLast = this.#writer.isClosed || this.#reader.isLast || this.#isDraining;
+    const isOver = this.#hasPeerEnded && this.#heldBytes === 0 && !this.#isReading;
+    if (isLast || isOver) this.#close();
+    exchange.handler.closed?.();
+  }
+
+  // The tunnel.
+
+  #onTunnelData(chunk: Uint8Array): void {
+    const exchange = this.#exchange;
+    if (exchange === undefined) return;
+    exchange.unconsumed += chunk.length;
+    exchange.handler.data(chunk);
+    this.#watch();
+  }
+
+  #endTunnel(): void {
+    const exchange = this.#exchange;
+    if (exchange === undefined || exchange.isTunnelEnded) return;
+    exchange.isTunnelEnded = true;
+    exchange.handler.end([]);
+  }
+
+  // Failures and ends.
+
+  #onReadFailure(error: unknown): void {
+    if (!(error instanceof Http1Error) || this.#isTelling) {
+      throw error;
+    }
+    this.#handler.refused(error);
+    this.#breakOff({ kind: "protocol", error }, error.status);
+  }
+
+  #onTimeout(): void {
+    if (this.#phase === "closing" || this.#phase === "closed") {
+      this.#stream.destroy("it was not closed in time");
+      return;
+    }
+    if (this.#stream.isBlocked) {
+      this.#stream.abort("the client does not read its answer");
+      return;
+    }
+    const isInside = this.#exchange !== undefined || !this.#reader.isIdle;
+    if (isInside) this.#breakOff({ kind: "timeout", message: "the client took too long to send its request" }, 408);
+    else this.#close();
+  }
+
+  /** The request is over. It is answered if that has not begun, else the answer must not look complete (H1-23). */
+  #breakOff(failure: Http1Failure, status: number): void {
+    const exchange = this.#exchange;
+    this.#exchange = undefined;
+    if (exchange?.isAnswered === true && !exchange.isResponseDone) {
+      this.#stream.abort(failureText(failure));
+    } else {
+      if (exchange === undefined) this.#writer.answer({ method: "GET", version: "1.1", isPersistent: false });
+      if (exchange?.isResponseDone !== true) this.#writeError(status);
+      this.#close();
+    }
+    exchange?.handler.reset(failure);
+  }
+
+  #writeError(status: number): void {
+    this.#writer.closeAfter();
+    const fields = [field("Content-Length", "0")];
+    const framing = { kind: "length", bytes: 0 } as const;
+    this.#writer.writeHead({ status, reason: REASONS[status] ?? "Bad Request", version: "1.1", fields, framing });
+    this.#writer.writeEnd();
+  }
+
+  /** Ends our direction and waits for the client's, so that no RST overtakes the answer (RFC 9112 section 9.6). */
+  #close(): void {
+    if (this.#phase === "closing" || this.#phase === "closed") return;
+    this.#phase = "closing";
+    this.#held = [];
+    this.#heldBytes = 0;
+    this.#stream.setReading(true);
+    this.#stream.end();
+    this.#deadline.set(this.#settings.patience.closeMs);
+  }
+
+  #onGone(reason: string): void {
+    const exchange = this.#exchange;
+    const isDone = this.#phase === "tunnel" && exchange?.isTunnelEnded === true && exchange.isResponseDone;
+    this.#phase = "closed";
+    this.#exchange = undefined;
+    this.#deadline.stop();
+    try {
+      if (isDone) exchange.handler.closed?.();
+      else exchange?.handler.reset({ kind: "lost", message: reason });
+    } finally {
+      this.#handler.closed(reason);
+    }
+  }
+
+  #onWritable(): void {
+    const exchange = this.#exchange;
+    if (exchange !== undefined && !exchange.isResponseDone) exchange.handler.writable();
+    this.#readHeld();
+  }
+
+  /** Reads as much as may be kept, and knows for what it waits. */
+  #watch(): void {
+    if (this.#phase === "closing" || this.#phase === "closed") return;
+    const exchange = this.#exchange;
+    const isFull = this.#heldBytes >= BUFFERED_BYTES || exchange?.isFull === true;
+    this.#stream.setReading(!isFull);
+    if (this.#stream.isBlocked) return;
+    if (exchange !== undefined) this.#watchExchange(exchange, isFull);
+    else this.#await(this.#reader.isIdle ? "request" : "head");
+  }
+
+  #watchExchange(exchange: ServerExchange, isFull: boolean): void {
+    const isOurTurn = isFull || this.#phase === "tunnel" || exchange.isRequestDone;
+    if (!isOurTurn && !exchange.isResponseDone) this.#waitsFor = undefined;
+    this.#await(isOurTurn ? "us" : exchange.isResponseDone ? "rest" : "content");
+  }
+
+  /** The time of a head runs from its first byte on, however many follow; that of content begins anew with each piece. */
+  #await(what: WaitsFor): void {
+    if (what === this.#waitsFor) return;
+    this.#waitsFor = what;
+    const ms = this.#times[what];
+    if (ms === Infinity) this.#deadline.clear();
+    else this.#deadline.set(ms);
+    if (what === "request") this.#stream.rest();
+  }
+}
+
+/** How much of a request that was answered already is passed over before the connection is closed instead. */
+const MAX_DISCARDED_BYTES = 256 * 1024;
+
+const REASONS: Readonly<Record<number, string>> = {
+  400: "Bad Request",
+  405: "Method Not Allowed",
+  408: "Request Timeout",
+  413: "Content Too Large",
+  414: "URI Too Long",
+  417: "Expectation Failed",
+  431: "Request Header Fields Too Large",
+  501: "Not Implemented",
+  505: "HTTP Version Not Supported",
+};
