@@ -5,7 +5,7 @@ import { unwrap } from "#mesh/result.ts";
 import { parseTrustDomain } from "#mesh/spiffe-id.ts";
 import type { CollectedChange } from "./collect/object-source.ts";
 import { Pipeline } from "./pipeline.ts";
-import { ManualClock } from "./testing/manual-clock.ts";
+import { ManualClock } from "#mesh/testing/manual-clock.ts";
 import { memoryLog } from "./testing/memory-log.ts";
 import { type Fields, objectMap, podYaml } from "./testing/objects.ts";
 

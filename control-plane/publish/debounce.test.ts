@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ManualClock } from "../testing/manual-clock.ts";
+import { ManualClock } from "#mesh/testing/manual-clock.ts";
 import { Debounce } from "./debounce.ts";
 
 const setUp = () => {

@@ -3,7 +3,7 @@ import { unwrap } from "#mesh/result.ts";
 import { parseTrustDomain } from "#mesh/spiffe-id.ts";
 import type { CollectedObject } from "../collect/object-source.ts";
 import { MeshModel } from "../derive/mesh-model.ts";
-import { ManualClock } from "../testing/manual-clock.ts";
+import { ManualClock } from "#mesh/testing/manual-clock.ts";
 import { type Fields, objectMap, podYaml, serviceYaml } from "../testing/objects.ts";
 import { inventoryOf } from "./inventory.ts";
 import { InventoryFeed } from "./inventory-feed.ts";

@@ -6,7 +6,7 @@ import { AddressSchema } from "#api/gen/istio/workload/workload_pb.js";
 import { ADDRESS_TYPE, AUTHORIZATION_TYPE, TRUST_BUNDLE_TYPE } from "#api/type-urls.ts";
 import { testAuthority } from "#certs/testing/test-authority.ts";
 import { formatCertificates } from "#certs/x509/pem.ts";
-import { ManualClock } from "../testing/manual-clock.ts";
+import { ManualClock } from "#mesh/testing/manual-clock.ts";
 import { MemorySource } from "../testing/memory-source.ts";
 import { type ControlStream, NodeClient, publishedRoots, summarize } from "../testing/node-client.ts";
 import { type Fields, peerAuthenticationYaml, podYaml, serviceYaml } from "../testing/objects.ts";

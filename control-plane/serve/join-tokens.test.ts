@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { SignJWT, UnsecuredJWT } from "jose";
 import { expect, test } from "vitest";
 import { unwrap } from "#mesh/result.ts";
-import { ManualClock } from "../testing/manual-clock.ts";
+import { ManualClock } from "#mesh/testing/manual-clock.ts";
 import { temporaryDirectory } from "../testing/temporary-directory.ts";
 import { loadJoinKey } from "./join-key.ts";
 import { JoinTokens } from "./join-tokens.ts";

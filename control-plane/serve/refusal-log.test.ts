@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ManualClock } from "../testing/manual-clock.ts";
+import { ManualClock } from "#mesh/testing/manual-clock.ts";
 import { memoryLog } from "../testing/memory-log.ts";
 import { RefusalLog } from "./refusal-log.ts";
 

@@ -8,7 +8,7 @@ import { TrustBundleSchema } from "#api/gen/heddle/trust/v1alpha1/trust_bundle_p
 import { TRUST_BUNDLE_TYPE } from "#api/type-urls.ts";
 import { parsePem } from "#certs/x509/pem.ts";
 import { unwrap } from "#mesh/result.ts";
-import { ManualClock } from "../testing/manual-clock.ts";
+import { ManualClock } from "#mesh/testing/manual-clock.ts";
 import { type ControlStream, NodeClient, publishedRoots } from "../testing/node-client.ts";
 import { type RunningControlPlane, startControlPlane } from "../testing/running-control-plane.ts";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ManualClock } from "../testing/manual-clock.ts";
+import { ManualClock } from "#mesh/testing/manual-clock.ts";
 import { TokenBucket } from "./token-bucket.ts";
 
 const takeAll = (bucket: TokenBucket): number => {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { ok, type Result } from "#mesh/result.ts";
-import { ManualClock, settle } from "../testing/manual-clock.ts";
+import { ManualClock, settled } from "#mesh/testing/manual-clock.ts";
 import type { ContainerExit } from "./container-process.ts";
 import { ContainerRunner, type RestartPolicy, type RunningContainer } from "./container-runner.ts";
 
@@ -14,13 +14,13 @@ class FakeContainer implements RunningContainer {
 
   async become(started: Result<number, string>): Promise<void> {
     this.#started.resolve(started);
-    await settle();
+    await settled();
   }
 
   async exit(code: number): Promise<void> {
     this.#started.resolve(ok(1));
     this.#exited.resolve({ code, reason: `exit code ${code}` });
-    await settle();
+    await settled();
   }
 
   terminate(): void {
@@ -59,7 +59,7 @@ test("a container that keeps ending starts again, later and later", async () => 
   for (let count = 0; count < 8; count++) {
     await life(count).exit(1);
     delays.push(clock.delaysMs[0]);
-    await clock.advance(clock.delaysMs[0] ?? 0);
+    await clock.pass(clock.delaysMs[0] ?? 0);
   }
   expect(delays).toEqual([500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
   expect([lives.length, runner.restarts]).toEqual([9, 8]);
@@ -68,10 +68,10 @@ test("a container that keeps ending starts again, later and later", async () => 
 test("after a long life the delays begin small again", async () => {
   const { clock, life } = running("Always");
   await life(0).exit(1);
-  await clock.advance(500);
+  await clock.pass(500);
   await life(1).exit(1);
-  await clock.advance(1_000);
-  await clock.advance(30_000);
+  await clock.pass(1_000);
+  await clock.pass(30_000);
   await life(2).exit(1);
   expect(clock.delaysMs).toEqual([500]);
 });
@@ -93,7 +93,7 @@ test("a container that cannot be started says why", async () => {
   const { life, runner } = running("Never");
   await life(0).become({ ok: false, error: "cd: /srv: No such file or directory" });
   life(0).kill();
-  await settle();
+  await settled();
   expect(runner.state).toEqual({
     kind: "finished",
     exit: { code: 137, reason: "cd: /srv: No such file or directory" },
@@ -105,9 +105,9 @@ test("stopping asks first, and kills after the grace period", async () => {
   await life(0).become(ok(42));
   const stopped = runner.stop(2_000);
   expect(life(0).signals).toEqual(["SIGTERM"]);
-  await clock.advance(1_999);
+  await clock.pass(1_999);
   expect(life(0).signals).toEqual(["SIGTERM"]);
-  await clock.advance(1);
+  await clock.pass(1);
   expect(life(0).signals).toEqual(["SIGTERM", "SIGKILL"]);
   await stopped;
 });
@@ -116,7 +116,7 @@ test("a container that was stopped does not come back", async () => {
   const { clock, lives, life, runner } = running("Always");
   await life(0).exit(1);
   await runner.stop(0);
-  await clock.advance(60_000);
+  await clock.pass(60_000);
   expect(lives).toHaveLength(1);
   expect(await runner.finished).toBeUndefined();
 });
@@ -127,6 +127,6 @@ test("nor does one that ends because it was stopped", async () => {
   const stopped = runner.stop(1_000);
   await life(0).exit(0);
   await stopped;
-  await clock.advance(60_000);
+  await clock.pass(60_000);
   expect(lives).toHaveLength(1);
 });

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { ok } from "#mesh/result.ts";
-import { ManualClock, settle } from "../testing/manual-clock.ts";
+import { ManualClock, settled } from "#mesh/testing/manual-clock.ts";
 import type { ContainerExit } from "./container-process.ts";
 import type { ContainerPlan } from "./container-plan.ts";
 import type { ContainerState } from "./container-runner.ts";
@@ -31,7 +31,7 @@ const podWith = (init: readonly string[], main: readonly string[]) => {
   });
   const exit = async (name: string, code: number): Promise<void> => {
     exits.get(name)?.({ code, reason: `exit code ${code}` });
-    await settle();
+    await settled();
   };
   return { containers, exit, started: (): readonly string[] => [...exits.keys()] };
 };
@@ -39,7 +39,7 @@ const podWith = (init: readonly string[], main: readonly string[]) => {
 test("init containers run one after the other, and then all others", async () => {
   const { containers, exit, started } = podWith(["first", "second"], ["a", "b"]);
   containers.start();
-  await settle();
+  await settled();
   expect(started()).toEqual(["first"]);
   await exit("first", 0);
   expect(started()).toEqual(["first", "second"]);
@@ -52,7 +52,7 @@ test("init containers run one after the other, and then all others", async () =>
 test("when an init container fails for good, nothing comes after it", async () => {
   const { containers, exit, started } = podWith(["first"], ["a"]);
   containers.start();
-  await settle();
+  await settled();
   await exit("first", 1);
   expect(started()).toEqual(["first"]);
   expect([containers.phase, containers.ready]).toEqual(["Failed", false]);
@@ -61,7 +61,7 @@ test("when an init container fails for good, nothing comes after it", async () =
 test("a container is found by its name, and the first without one", async () => {
   const { containers } = podWith([], ["a", "b"]);
   containers.start();
-  await settle();
+  await settled();
   expect(containers.find(undefined)?.plan.name).toBe("a");
   expect(containers.find("b")).toMatchObject({ plan: { name: "b" }, pid: 1 });
   expect(containers.find("c")).toBeUndefined();

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { json } from "node:stream/consumers";
 import { expect, onTestFinished, test } from "vitest";
 import { UnixClient } from "../socket/unix-client.ts";
-import { ManualClock } from "../testing/manual-clock.ts";
+import { ManualClock } from "#mesh/testing/manual-clock.ts";
 import { temporaryFolder } from "../testing/temporary-folder.ts";
 import { JoinToken } from "./join-token.ts";
 
@@ -52,7 +52,7 @@ test("a token is renewed at half its life", async () => {
   const { token, clock, written } = keeping();
   await token.keep();
   expect(clock.delaysMs).toEqual([HALF_LIFE_MS]);
-  await clock.advance(HALF_LIFE_MS);
+  await clock.pass(HALF_LIFE_MS);
   await expect.poll(written).toBe("token-2");
 });
 
@@ -60,12 +60,12 @@ test("while none can be had the old one stays, and another is asked for again an
   const { token, clock, asked, controlPlane, written } = keeping();
   await token.keep();
   controlPlane.isBroken = true;
-  await clock.advance(HALF_LIFE_MS);
+  await clock.pass(HALF_LIFE_MS);
   await expect.poll(() => clock.delaysMs).toEqual([50]);
-  await clock.advance(50);
+  await clock.pass(50);
   await expect.poll(() => clock.delaysMs).toEqual([100]);
   expect([asked.length, written()]).toEqual([3, "token-1"]);
   controlPlane.isBroken = false;
-  await clock.advance(100);
+  await clock.pass(100);
   await expect.poll(written).toBe("token-4");
 });

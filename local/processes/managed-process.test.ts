@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { PassThrough } from "node:stream";
 import { expect, onTestFinished, test } from "vitest";
-import { ManualClock } from "../testing/manual-clock.ts";
+import { ManualClock } from "#mesh/testing/manual-clock.ts";
 import { ManagedProcess } from "./managed-process.ts";
 import type { Command } from "./run-command.ts";
 
@@ -35,7 +35,7 @@ test("a process that is killed is started again at once, and counted", async () 
     lastEnd: { exit: "SIGKILL", alike: 1 },
   });
   expect(clock.delaysMs).toEqual([50]);
-  await clock.advance(50);
+  await clock.pass(50);
   expect(managedProcess.status).toMatchObject({ kind: "running", restarts: 1 });
   expect(managedProcess.pid).not.toBe(pid);
 });
@@ -47,14 +47,14 @@ test("a process that keeps ending is started again later and later", async () =>
   for (let count = 0; count < 9; count++) {
     await restarting(process);
     delays.push(...clock.delaysMs);
-    await clock.advance(clock.delaysMs[0] ?? 0);
+    await clock.pass(clock.delaysMs[0] ?? 0);
   }
   expect(delays).toEqual([50, 100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000]);
 });
 
 /** Lets the process end once more. */
 const again = async ({ clock, process }: ReturnType<typeof managed>): Promise<void> => {
-  await clock.advance(clock.delaysMs[0] ?? 0);
+  await clock.pass(clock.delaysMs[0] ?? 0);
   await restarting(process);
 };
 
@@ -74,9 +74,9 @@ test("how the last one ended is told while the next is starting", async () => {
   given.process.start();
   process.kill(given.process.pid ?? 0, "SIGKILL");
   await restarting(given.process);
-  await given.clock.advance(given.clock.delaysMs[0] ?? 0);
+  await given.clock.pass(given.clock.delaysMs[0] ?? 0);
   expect(given.process.status).toMatchObject({ kind: "running", lastEnd: { exit: "SIGKILL", alike: 1 } });
-  await given.clock.advance(20_000);
+  await given.clock.pass(20_000);
   expect(given.process.status).not.toHaveProperty("lastEnd");
 });
 
@@ -94,7 +94,7 @@ test("what a process complained about when it started is not why it ends much la
   const { clock, log, process: managedProcess } = managed("sh", "-c", "echo oh >&2; exec sleep 100");
   managedProcess.start();
   await once(log, "data");
-  await clock.advance(20_000);
+  await clock.pass(20_000);
   process.kill(managedProcess.pid ?? 0, "SIGKILL");
   await restarting(managedProcess);
   expect(managedProcess.status).toMatchObject({ lastEnd: { exit: "SIGKILL", alike: 0 } });
@@ -105,11 +105,11 @@ test("a process that lived long is started again at once", async () => {
   const { clock, process: managedProcess } = managed("sleep", "100");
   managedProcess.start();
   for (const lifeMs of [0, 20_000]) {
-    await clock.advance(lifeMs);
+    await clock.pass(lifeMs);
     process.kill(managedProcess.pid ?? 0, "SIGKILL");
     await restarting(managedProcess);
     expect(clock.delaysMs).toEqual([50]);
-    await clock.advance(50);
+    await clock.pass(50);
   }
 });
 
@@ -125,7 +125,7 @@ test("a process that does not want to end is ended after the grace period", asyn
   process.start();
   await once(log, "data");
   const stopped = process.stop(1_000);
-  await clock.advance(1_000);
+  await clock.pass(1_000);
   await stopped;
 });
 

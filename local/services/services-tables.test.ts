@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { ok, type Result } from "#mesh/result.ts";
 import { exampleService } from "../testing/inventory-examples.ts";
-import { ManualClock, settle } from "../testing/manual-clock.ts";
+import { ManualClock, settled } from "#mesh/testing/manual-clock.ts";
 import { ServicesTables } from "./services-tables.ts";
 
 const tables = (nodes: number) => {
@@ -19,7 +19,7 @@ const tables = (nodes: number) => {
   const finish = async (result: Result<string, string>): Promise<readonly string[]> => {
     const finished = loads.splice(0);
     for (const load of finished) load.finish(result);
-    await settle();
+    await settled();
     return finished.map(({ what }) => what);
   };
   return { clock, tables: made, finish };
@@ -58,7 +58,7 @@ test("what failed is told, and tried again", async () => {
   made.set([web]);
   await finish({ ok: false, error: "nft: no" });
   expect(made.problem).toBe("nft: no");
-  await clock.advance(1_000);
+  await clock.pass(1_000);
   expect(await finish(ok(""))).toEqual(["node-1: web"]);
   expect(made.problem).toBeUndefined();
 });

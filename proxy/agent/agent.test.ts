@@ -1,7 +1,7 @@
 import { expect, test, vi } from "vitest";
 import { importPrivateKey } from "#certs/x509/key-pair.ts";
 import type { ControlStreamHandler } from "./control-stream.ts";
-import { settled } from "../testing/manual-clock.ts";
+import { settled } from "#mesh/testing/manual-clock.ts";
 import { policyBytes, serviceBytes, WEB_0, WEB_SERVICE, workloadBytes } from "../testing/resource-bytes.ts";
 import { enrolledPod, type FakeWorker, runningAgent } from "../testing/running-agent.ts";
 
@@ -155,7 +155,7 @@ test("on a new stream the agent says what it holds, and what the lost one waited
     lastError: "connection reset",
     terminations: 1,
   });
-  await running.clock.advance(50);
+  await running.clock.pass(50);
   expect(running.streams[1]?.requests.map(({ initialResourceVersions }) => initialResourceVersions)).toEqual([
     { "cluster.local": "1" },
     { [WEB_0]: "1" },

@@ -1,7 +1,7 @@
 import { expect, test, vi } from "vitest";
 import { ADDRESS_TYPE, AUTHORIZATION_TYPE, TRUST_BUNDLE_TYPE } from "#api/type-urls.ts";
 import { FakeStream } from "../testing/fake-discovery-stream.ts";
-import { ManualClock, settled } from "../testing/manual-clock.ts";
+import { ManualClock, settled } from "#mesh/testing/manual-clock.ts";
 import type { DiscoveryStream } from "./control-plane-client.ts";
 import { ControlStream, type ControlStreamHandler } from "./control-stream.ts";
 
@@ -140,7 +140,7 @@ test("a new stream begins from what is held", async () => {
   const { clock, latest, handler } = await connected();
   handler.versions.mockImplementation((kind) => (kind === "address" ? { a: "1", b: "2" } : {}));
   latest().end("gone");
-  await clock.advance(50);
+  await clock.pass(50);
   expect(latest().requests.map(({ initialResourceVersions }) => initialResourceVersions)).toEqual([
     {},
     { a: "1", b: "2" },
@@ -155,7 +155,7 @@ test("what was received on a stream that ended is never answered on the next, wh
   latest().respond({ ...response, nonce: "n2" });
   latest().end("gone");
   enforced[0]?.reject(new Error("the control stream ended"));
-  await clock.advance(50);
+  await clock.pass(50);
   enforced[1]?.resolve();
   await settled();
   expect(streams.length).toBe(2);
@@ -166,7 +166,7 @@ test("the end of a stream is said with its reason, and there is one attempt to c
   const { clock, streams, latest, handler } = await connected();
   latest().end("14 UNAVAILABLE: connection reset");
   expect(handler.connected.mock.calls).toEqual([[false, "14 UNAVAILABLE: connection reset"]]);
-  await clock.advance(50);
+  await clock.pass(50);
   expect(streams.length).toBe(2);
   latest().end();
   expect(handler.connected.mock.lastCall).toEqual([false, "the control plane ended the stream"]);
@@ -182,7 +182,7 @@ test("a control plane that is away is tried ever more slowly, up to 15 s, and fr
     return Promise.reject(new Error("no token"));
   });
   control.start();
-  await clock.advance(60_000);
+  await clock.pass(60_000);
   expect(attempts.slice(0, 5)).toEqual([0, 50, 150, 350, 750]);
   expect(Math.max(...attempts.map((at, index) => at - (attempts[index - 1] ?? 0)))).toBe(15_000);
   open.mockImplementation(() => {
@@ -190,22 +190,22 @@ test("a control plane that is away is tried ever more slowly, up to 15 s, and fr
     streams.push(stream);
     return Promise.resolve(stream);
   });
-  await clock.advance(15_000);
+  await clock.pass(15_000);
   expect(streams.length).toBe(1);
   latest().respond(response);
   latest().end("gone");
-  await clock.advance(50);
+  await clock.pass(50);
   expect(streams.length).toBe(2);
 });
 
 test("a stream that ends before it said anything does not bring the first pause back", async () => {
   const { clock, streams, latest } = await connected();
   latest().end("gone");
-  await clock.advance(50);
+  await clock.pass(50);
   latest().end("gone");
-  await clock.advance(50);
+  await clock.pass(50);
   expect(streams.length).toBe(2);
-  await clock.advance(50);
+  await clock.pass(50);
   expect(streams.length).toBe(3);
 });
 

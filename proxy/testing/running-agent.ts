@@ -21,7 +21,7 @@ import { FrameReader, MAX_DOWN_FRAME_BYTES } from "../channel/frame.ts";
 import { type AgentMessage, encodeMessage, type EnrolledPod } from "../channel/message.ts";
 import { encodeWorkerReport, type WorkerReport } from "../channel/worker-report.ts";
 import { FakeStream } from "./fake-discovery-stream.ts";
-import { ManualClock, settled } from "./manual-clock.ts";
+import { ManualClock, settled } from "#mesh/testing/manual-clock.ts";
 import { bundleBytes } from "./resource-bytes.ts";
 
 export const START = Date.parse("2026-01-01T00:00:00Z");

@@ -8,7 +8,7 @@ import { parseCsr } from "#certs/x509/csr.ts";
 import { exportPublicKey, generateKeyPair } from "#certs/x509/key-pair.ts";
 import { unwrap } from "#mesh/result.ts";
 import type { TrustBundle } from "#mesh/trust-bundle.ts";
-import { ManualClock, settled } from "../../testing/manual-clock.ts";
+import { ManualClock, settled } from "#mesh/testing/manual-clock.ts";
 import { CertificateManager, type CertificateManagerOptions, type CertificateOwner } from "./certificate-manager.ts";
 
 const SECOND_MS = 1_000;
@@ -104,10 +104,10 @@ test.each([
 ])("with the random number %d a certificate is renewed after %d of its life", async (random, part) => {
   const { manager, clock, sign, held } = managed({ random });
   manager.want([web]);
-  await clock.advance(DAY_MS * part - 1);
+  await clock.pass(DAY_MS * part - 1);
   expect(sign).toHaveBeenCalledTimes(1);
   const [old] = held();
-  await clock.advance(1);
+  await clock.pass(1);
   expect(sign).toHaveBeenCalledTimes(2);
   expect(held()).toMatchObject([{ notAfter: START + DAY_MS * (1 + part) }]);
   expect(held()[0]).not.toBe(old);
@@ -116,7 +116,7 @@ test.each([
 test("every renewal has a new key, and its certificate replaces the older one", async () => {
   const { manager, clock, held, onIssued } = managed();
   manager.want([web]);
-  await clock.advance(3 * DAY_MS);
+  await clock.pass(3 * DAY_MS);
   const keys = onIssued.mock.calls.map(([, { key }]) => exportPublicKey(key).toString());
   expect(keys.length).toBe(7);
   expect(new Set(keys).size).toBe(7);
@@ -142,7 +142,7 @@ test.each(Object.entries(WRONG_ANSWERS))(
     expect([held(), onIssued.mock.calls]).toEqual([[], []]);
     expect(onProblem.mock.calls).toEqual([[web, expect.stringMatching(wrong.problem)]]);
     expect(manager.missing).toEqual([{ identity: web.identity, problem: onProblem.mock.calls[0]?.[1] }]);
-    await clock.advance(SECOND_MS);
+    await clock.pass(SECOND_MS);
     expect([held().length, manager.missing]).toEqual([1, []]);
   },
 );
@@ -156,11 +156,11 @@ test.each(Object.entries(WRONG_ANSWERS))(
     const before = held();
     const answer: Sign = (csr, _, lifetimeMs) => Promise.resolve(answerTo(csr, lifetimeMs, clock.now(), wrong));
     sign.mockImplementationOnce(answer);
-    await clock.advance(DAY_MS / 2);
+    await clock.pass(DAY_MS / 2);
     expect(held()).toEqual(before);
     expect(onProblem.mock.calls).toEqual([[web, expect.stringMatching(wrong.problem)]]);
     expect(manager.status).toMatchObject([{ state: "failing", notAfter: new Date(START + DAY_MS).toISOString() }]);
-    await clock.advance(SECOND_MS);
+    await clock.pass(SECOND_MS);
     expect(onIssued).toHaveBeenCalledTimes(2);
     expect(manager.status).toMatchObject([{ state: "valid", lastError: undefined }]);
   },
@@ -186,11 +186,11 @@ test.each(Object.entries(FAILURES))(
     const { manager, clock, sign, held, askedAt, noting, onProblem } = managed();
     sign.mockImplementation(noting(failure));
     manager.want([web]);
-    await clock.advance(16 * SECOND_MS);
+    await clock.pass(16 * SECOND_MS);
     expect(askedAt).toEqual([0, 1, 3, 7, 15].map((seconds) => seconds * SECOND_MS));
     expect(onProblem).toHaveBeenCalledTimes(5);
     sign.mockImplementation((csr, _, lifetimeMs) => Promise.resolve(answerTo(csr, lifetimeMs, clock.now())));
-    await clock.advance(15 * SECOND_MS);
+    await clock.pass(15 * SECOND_MS);
     expect([held().length, manager.missing]).toEqual([1, []]);
   },
 );
@@ -204,7 +204,7 @@ test("the pause between attempts ends at 150 s, and is spread by a fifth", async
     const { manager, clock, sign, askedAt, noting } = managed({ random });
     sign.mockImplementation(noting(refusing));
     manager.want([web]);
-    await clock.advance(HOUR_MS);
+    await clock.pass(HOUR_MS);
     const pauses = askedAt.map((at, index) => at - (askedAt[index - 1] ?? 0)).slice(1);
     expect(pauses.slice(0, 2)).toEqual([SECOND_MS, 2 * SECOND_MS].map((ms) => (ms * pause) / 150_000));
     expect(Math.max(...pauses)).toBe(pause);
@@ -216,11 +216,11 @@ test("an attempt that works ends the pauses: the next failure begins with the fi
   const works = noting((csr, _, lifetimeMs) => Promise.resolve(answerTo(csr, lifetimeMs, clock.now())));
   sign.mockImplementation(noting(refusing));
   manager.want([web]);
-  await clock.advance(5 * SECOND_MS);
+  await clock.pass(5 * SECOND_MS);
   sign.mockImplementation(works);
-  await clock.advance(2 * SECOND_MS);
+  await clock.pass(2 * SECOND_MS);
   sign.mockImplementation(noting(refusing));
-  await clock.advance(DAY_MS / 2 + 2 * SECOND_MS);
+  await clock.pass(DAY_MS / 2 + 2 * SECOND_MS);
   const renewal = 7 * SECOND_MS + DAY_MS / 2;
   expect(askedAt.slice(0, 6)).toEqual([0, 1_000, 3_000, 7_000, renewal, renewal + 1_000]);
 });
@@ -237,7 +237,7 @@ test("one identity that the CA refuses, or never answers for, does not delay ano
   manager.want([web, cart, ...good]);
   await settled();
   expect(held().length).toBe(30);
-  await clock.advance(DAY_MS / 2);
+  await clock.pass(DAY_MS / 2);
   expect(onIssued).toHaveBeenCalledTimes(60);
 });
 
@@ -247,7 +247,7 @@ test("while the CA is away a certificate stays in use as long as it is good, and
   await settled();
   const before = held();
   sign.mockImplementation(noting(refusing));
-  await clock.advance(DAY_MS - 1);
+  await clock.pass(DAY_MS - 1);
   expect(held()).toEqual(before);
   expect(manager.status).toMatchObject([{ state: "failing", lastError: "the CA is down" }]);
   expect(askedAt.at(0)).toBe(DAY_MS / 2);
@@ -259,13 +259,13 @@ test("a certificate that ended is still tried to be replaced, without hurry", as
   manager.want([web]);
   await settled();
   sign.mockImplementation(noting(refusing));
-  await clock.advance(DAY_MS);
+  await clock.pass(DAY_MS);
   const attempts = askedAt.length;
-  await clock.advance(HOUR_MS);
+  await clock.pass(HOUR_MS);
   expect(askedAt.length - attempts).toBeGreaterThan(20);
   expect(askedAt.length - attempts).toBeLessThan(30);
   sign.mockImplementation((csr, _, lifetimeMs) => Promise.resolve(answerTo(csr, lifetimeMs, clock.now())));
-  await clock.advance(150 * SECOND_MS);
+  await clock.pass(150 * SECOND_MS);
   expect(held()).toMatchObject([{ notAfter: expect.closeTo(clock.now() + DAY_MS, -6) }]);
 });
 
@@ -276,16 +276,16 @@ test("certificates that live ever shorter, as those of a CA that ends, are not f
   );
   sign.mockImplementation(short);
   manager.want([web]);
-  await clock.advance(10 * SECOND_MS);
+  await clock.pass(10 * SECOND_MS);
   expect(askedAt).toEqual(Array.from({ length: 11 }, (_, second) => second * SECOND_MS));
 });
 
 test("a clock that jumps, as that of a machine that slept, makes the renewal late by a minute and no more", async () => {
   const { manager, clock, sign } = managed();
   manager.want([web]);
-  await clock.advance(HOUR_MS);
+  await clock.pass(HOUR_MS);
   clock.jump(DAY_MS);
-  await clock.advance(60 * SECOND_MS);
+  await clock.pass(60 * SECOND_MS);
   expect(sign).toHaveBeenCalledTimes(2);
 });
 
@@ -296,7 +296,7 @@ test("what is needed no more is forgotten, named, and never asked for again", as
   expect(manager.want([cart])).toEqual([web]);
   expect(held()).toMatchObject([{ id: cart.identity }]);
   expect(manager.want([])).toEqual([cart]);
-  await clock.advance(2 * DAY_MS);
+  await clock.pass(2 * DAY_MS);
   expect(sign).toHaveBeenCalledTimes(2);
   expect([held(), manager.status, clock.waiting]).toEqual([[], [], 0]);
 });
@@ -340,7 +340,7 @@ test("without the trust bundle nothing is asked for, and everything as soon as i
   await settled();
   expect(held().length).toBe(2);
   manager.bundleArrived();
-  await clock.advance(HOUR_MS);
+  await clock.pass(HOUR_MS);
   expect(sign).toHaveBeenCalledTimes(2);
 });
 
@@ -348,7 +348,7 @@ test("a bundle that arrives while the CA is being asked again leads to no second
   const { manager, sign, clock } = managed();
   sign.mockImplementationOnce(refusing).mockReturnValue(new Promise(() => undefined));
   manager.want([web]);
-  await clock.advance(SECOND_MS);
+  await clock.pass(SECOND_MS);
   manager.bundleArrived();
   await settled();
   expect(sign).toHaveBeenCalledTimes(2);

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { settled } from "../../testing/manual-clock.ts";
+import { settled } from "#mesh/testing/manual-clock.ts";
 import { type Priority, RequestQueue } from "./request-queue.ts";
 
 /** A queue whose jobs end when the test says so. */

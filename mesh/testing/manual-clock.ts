@@ -1,4 +1,4 @@
-import type { Clock } from "#mesh/clock.ts";
+import type { Clock } from "../clock.ts";
 
 interface Timer {
   at: number;
@@ -29,25 +29,39 @@ export class ManualClock implements Clock {
     return this.#timers.size;
   }
 
+  /** The delays that are being waited for, shortest first. */
+  get delaysMs(): readonly number[] {
+    return [...this.#timers].map(({ at }) => at - this.#now).sort((a, b) => a - b);
+  }
+
   /** The time of day is set, or the machine slept: it is another, and timers are as far away as before. */
   jump(byMs: number): void {
     this.#now += byMs;
     for (const timer of this.#timers) timer.at += byMs;
   }
 
-  /** Lets time pass: everything that is due happens at its moment, and what follows from it before the next. */
-  async advance(byMs: number): Promise<void> {
+  /** Lets time pass, and what is due happen at its moment. */
+  advance(byMs: number): void {
     const end = this.#now + byMs;
-    await settled();
-    for (;;) {
-      const [next] = [...this.#timers].filter(({ at }) => at <= end).sort((a, b) => a.at - b.at);
-      if (!next) break;
-      this.#timers.delete(next);
-      this.#now = Math.max(this.#now, next.at);
-      next.action();
-      await settled();
-    }
+    while (this.#runNext(end));
     this.#now = end;
+  }
+
+  /** The same, and what follows from promises happens before the next timer. */
+  async pass(byMs: number): Promise<void> {
+    const end = this.#now + byMs;
+    do await settled();
+    while (this.#runNext(end));
+    this.#now = end;
+  }
+
+  #runNext(end: number): boolean {
+    const [next] = [...this.#timers].filter(({ at }) => at <= end).sort((a, b) => a.at - b.at);
+    if (!next) return false;
+    this.#timers.delete(next);
+    this.#now = Math.max(this.#now, next.at);
+    next.action();
+    return true;
   }
 }
 
