@@ -8,7 +8,8 @@ import { closeDescriptors, type DescriptorMessage } from "../channel/descriptor-
 import { decodeAgentMessage } from "../channel/message.ts";
 import type { WorkerReport } from "../channel/worker-report.ts";
 import { AccessLog } from "./access-log.ts";
-import { CertificateManager, type CertificateOwner } from "./certificates/certificate-manager.ts";
+import type { CertificateOwner } from "./certificates/certificate-entry.ts";
+import { CertificateManager } from "./certificates/certificate-manager.ts";
 import { ControlPlaneClient } from "./control-plane-client.ts";
 import { ControlStream } from "./control-stream.ts";
 import { MergedCounters } from "./metrics.ts";

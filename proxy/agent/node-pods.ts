@@ -1,6 +1,6 @@
 import { type SpiffeId, spiffeIdOf, type TrustDomain } from "#mesh/spiffe-id.ts";
 import type { EnrolledPod } from "../channel/message.ts";
-import type { CertificateOwner } from "./certificates/certificate-manager.ts";
+import type { CertificateOwner } from "./certificates/certificate-entry.ts";
 
 /** A pod of this node, as the supervisor told of it. */
 export interface NodePod {

@@ -9,7 +9,8 @@ import { exportPublicKey, generateKeyPair } from "#certs/x509/key-pair.ts";
 import { unwrap } from "#mesh/result.ts";
 import type { TrustBundle } from "#mesh/trust-bundle.ts";
 import { ManualClock, settled } from "#mesh/testing/manual-clock.ts";
-import { CertificateManager, type CertificateManagerOptions, type CertificateOwner } from "./certificate-manager.ts";
+import type { CertificateOwner } from "./certificate-entry.ts";
+import { CertificateManager, type CertificateManagerOptions } from "./certificate-manager.ts";
 
 const SECOND_MS = 1_000;
 const HOUR_MS = 3_600_000;

@@ -9,6 +9,7 @@ import type { Clock } from "#mesh/clock.ts";
 import { type SpiffeId, trustDomainOf } from "#mesh/spiffe-id.ts";
 import type { TrustBundle } from "#mesh/trust-bundle.ts";
 import { certificateStatus } from "./certificate-status.ts";
+import type { CertificateOwner, Entry } from "./certificate-entry.ts";
 import { RequestQueue } from "./request-queue.ts";
 
 /** ztunnel's numbers: one identity that fails never delays another, and does not hammer the CA. */
@@ -21,24 +22,6 @@ const LAST_CHANCE_MS = 5_000;
 const MIN_RENEWAL_MS = 1_000;
 /** Timers stand still while the machine sleeps, and do not see the time of day being set: the clock is looked at so often. */
 const LONGEST_SLEEP_MS = 60_000;
-
-/** An identity as one worker holds it: every home has a key of its own. */
-export interface CertificateOwner {
-  readonly identity: SpiffeId;
-  readonly worker: number;
-}
-
-/** What the manager knows of one owner's certificate. */
-export interface Entry {
-  readonly owner: CertificateOwner;
-  credentials: Credentials | undefined;
-  renewAt: number | undefined;
-  failures: number;
-  lastError: string | undefined;
-  /** The CA is being asked. */
-  isRequested: boolean;
-  cancel: () => void;
-}
 
 export interface CertificateManagerOptions {
   /** Has a CSR (PEM) signed. @returns PEM as in Istio's CA API */

@@ -2,7 +2,7 @@ import { X509Certificate } from "node:crypto";
 import { expect, test } from "vitest";
 import { testAuthority } from "#certs/testing/test-authority.ts";
 import { exportPrivateKey } from "#certs/x509/key-pair.ts";
-import type { Entry } from "./certificate-manager.ts";
+import type { Entry } from "./certificate-entry.ts";
 import { certificateStatus } from "./certificate-status.ts";
 
 const NOW = Date.parse("2026-01-01T00:00:00Z");

@@ -1,6 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import type { CertificateStatus } from "#mesh/admin/agent-status.ts";
-import type { Entry } from "./certificate-manager.ts";
+import type { Entry } from "./certificate-entry.ts";
 
 /** What an operator may know of a certificate. The key is not among it. */
 export const certificateStatus = (entry: Entry, now: number): CertificateStatus => {
