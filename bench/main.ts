@@ -1,6 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { assertNever } from "#mesh/assert-never.ts";
 import { CliFailure, EXIT } from "#cli/failure.ts";
+import { runHopBench } from "./hop/hop-bench.ts";
+import { formatHopReport } from "./hop/report.ts";
 import { BenchMesh } from "./mesh/bench-mesh.ts";
 import { runMeshBench } from "./mesh/mesh-bench.ts";
 import { type BenchOptions, HELP, parseOptions } from "./options.ts";
@@ -28,10 +30,18 @@ const measureWire = async (task: Task): Promise<void> => {
   write(task, report, formatWireReport(report));
 };
 
+const measureHop = async (task: Task): Promise<void> => {
+  await requireBenchTools(say);
+  const report = await runHopBench(task, say);
+  write(task, report, formatHopReport(report));
+};
+
 const write = ({ json }: Task, report: object, text: string): void => {
   process.stdout.write(`\n${text}\n`);
   if (json !== undefined) writeFileSync(json, `${JSON.stringify(report, undefined, 2)}\n`);
 };
+
+const MEASURES = { mesh: measureMesh, hop: measureHop, wire: measureWire } as const;
 
 const main = async (): Promise<void> => {
   const options = parseOptions(process.argv.slice(2));
@@ -42,8 +52,9 @@ const main = async (): Promise<void> => {
       process.stdout.write(HELP);
       return;
     case "mesh":
+    case "hop":
     case "wire":
-      return task.kind === "mesh" ? measureMesh(task) : measureWire(task);
+      return MEASURES[task.kind](task);
     default:
       return assertNever(task);
   }

@@ -5,7 +5,7 @@ import { err, ok, type Result } from "#mesh/result.ts";
 export type BenchOptions =
   | { readonly kind: "help" }
   | {
-      readonly kind: "mesh" | "wire";
+      readonly kind: "mesh" | "hop" | "wire";
       readonly rounds: number;
       /** Of one measurement. */
       readonly seconds: number;
@@ -14,10 +14,11 @@ export type BenchOptions =
       readonly json: string | undefined;
     };
 
-export const HELP = `npm run bench -- [mesh|wire] [options]
+export const HELP = `npm run bench -- [mesh|hop|wire] [options]
 
   mesh   a local mesh against no proxy at all, against a pair of haproxy with mutual TLS, and against
          a pair of Envoy where ENVOY= names the program (default)
+  hop    one hop in clear on loopback: our forwarders of HTTP/1.1 and HTTP/2 against haproxy
   wire   the codecs in wire/ against those of Node.js
 
   --rounds N       how often everything is measured (3)
@@ -31,7 +32,7 @@ bench/README.md says how it is measured, and what the numbers do not say.
 
 const MOST_ROUNDS = 100;
 const MOST_SECONDS = 60;
-const DEFAULT_SECONDS = { mesh: 5, wire: 1 } as const;
+const DEFAULT_SECONDS = { mesh: 5, hop: 5, wire: 1 } as const;
 
 /** @returns what is wrong with the command line otherwise */
 export const parseOptions = (args: readonly string[]): Result<BenchOptions, string> => {
@@ -40,7 +41,9 @@ export const parseOptions = (args: readonly string[]): Result<BenchOptions, stri
   const { values, positionals } = parsed.value;
   if (values.help) return ok({ kind: "help" });
   const [kind = "mesh", ...rest] = positionals;
-  if (kind !== "mesh" && kind !== "wire") return err(`${JSON.stringify(kind)} is nothing to measure: mesh or wire`);
+  if (kind !== "mesh" && kind !== "hop" && kind !== "wire") {
+    return err(`${JSON.stringify(kind)} is nothing to measure: mesh, hop or wire`);
+  }
   if (rest.length > 0) return err(`one thing at a time, not also ${rest.join(", ")}`);
   const isQuick = values.quick;
   const rounds = count(values.rounds, isQuick ? 1 : 3, MOST_ROUNDS, "--rounds");
