@@ -49,8 +49,11 @@ export interface WorkloadPort {
   readonly protocol: AppProtocol;
 }
 
-/** The SPIFFE ID a workload's certificate carries. */
-export const workloadIdentity = (workload: Workload): SpiffeId => spiffeIdOf(workload);
+/** The SPIFFE ID a workload's certificate carries. Records never change, and each connection asks for it. */
+export const workloadIdentity = (workload: Workload): SpiffeId =>
+  identities.getOrInsertComputed(workload, () => spiffeIdOf(workload));
+
+const identities = new WeakMap<Workload, SpiffeId>();
 
 /** The primary key of a pod's workload. */
 export const podWorkloadUid = (cluster: string, namespace: string, name: string): string =>

@@ -51,14 +51,19 @@ export const calledService = (snapshot: Snapshot, workload: Workload, request: I
   return service && serviceName(service) === name ? service : undefined;
 };
 
+/** Records never change, and each connection sends one. */
+const baggages = new WeakMap<Workload, string>();
+
 const baggageOf = (workload: Workload): string =>
-  formatBaggage({
-    cluster: workload.cluster,
-    namespace: workload.namespace,
-    ownerKind: workload.owner.kind,
-    ownerName: workload.owner.name,
-    service: workload.canonicalName,
-    revision: workload.canonicalRevision,
-    region: workload.locality.region,
-    zone: workload.locality.zone,
-  });
+  baggages.getOrInsertComputed(workload, ({ cluster, namespace, owner, canonicalName, canonicalRevision, locality }) =>
+    formatBaggage({
+      cluster,
+      namespace,
+      ownerKind: owner.kind,
+      ownerName: owner.name,
+      service: canonicalName,
+      revision: canonicalRevision,
+      region: locality.region,
+      zone: locality.zone,
+    }),
+  );

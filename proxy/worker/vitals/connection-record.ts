@@ -125,29 +125,45 @@ export class ConnectionRecord {
   #log(event: "opened" | "failed" | "closed", fields: Flow): void {
     const { direction, traceId, source, destination } = this.#start;
     const ends = this.#ends;
-    this.#vitals.flows.add({
-      event,
-      direction,
-      trace_id: traceId,
-      duration_ms: Math.round(this.#vitals.now() - this.#startedAt),
-      ...endFields("src", source, ends.source, ends.sourcePrincipal),
-      ...endFields("dst", destination, ends.destination, ends.destinationPrincipal),
-      ...(ends.service && { "dst.service": ends.service.hostname }),
-      connection_security_policy: ends.isMutualTls ? "mutual_tls" : "none",
-      ...this.#endpoint,
-      ...this.#extra,
-      ...fields,
-    });
+    const durationMs = Math.round(this.#vitals.now() - this.#startedAt);
+    const flow: MutableFlow = { event, direction, trace_id: traceId, duration_ms: durationMs };
+    addEnd(flow, SOURCE_FIELDS, source, ends.source, ends.sourcePrincipal);
+    addEnd(flow, DESTINATION_FIELDS, destination, ends.destination, ends.destinationPrincipal);
+    if (ends.service) flow["dst.service"] = ends.service.hostname;
+    flow.connection_security_policy = ends.isMutualTls ? "mutual_tls" : "none";
+    this.#vitals.flows.add(Object.assign(flow, this.#endpoint, this.#extra, fields));
   }
 }
 
-const endFields = (
-  end: "src" | "dst",
+/** Two or three lines for every connection: they are built in place. */
+type MutableFlow = { -readonly [Key in keyof Flow]: Flow[Key] };
+
+type EndFields = Readonly<Record<"address" | "name" | "namespace" | "identity", keyof Flow>>;
+
+const SOURCE_FIELDS: EndFields = {
+  address: "src.addr",
+  name: "src.workload",
+  namespace: "src.namespace",
+  identity: "src.identity",
+};
+const DESTINATION_FIELDS: EndFields = {
+  address: "dst.addr",
+  name: "dst.workload",
+  namespace: "dst.namespace",
+  identity: "dst.identity",
+};
+
+const addEnd = (
+  flow: MutableFlow,
+  fields: EndFields,
   address: SocketAddress | undefined,
   workload: ConnectionEnds["source"],
   principal: ConnectionEnds["sourcePrincipal"],
-): Flow => ({
-  ...(address && { [`${end}.addr`]: formatSocketAddress(address) }),
-  ...(workload && { [`${end}.workload`]: workload.name, [`${end}.namespace`]: workload.namespace }),
-  ...(principal && { [`${end}.identity`]: principal }),
-});
+): void => {
+  if (address) flow[fields.address] = formatSocketAddress(address);
+  if (workload) {
+    flow[fields.name] = workload.name;
+    flow[fields.namespace] = workload.namespace;
+  }
+  if (principal) flow[fields.identity] = principal;
+};
