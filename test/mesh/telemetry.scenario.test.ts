@@ -22,15 +22,20 @@ const soon = { timeout: 10_000 };
 
 const agent = async (node: number) => (await mesh.status()).nodes[node - 1]?.agent;
 
-/** For each worker of node 1, in order: the identities of its pods, and those of the certificates that are meant for it. */
+/**
+ * For each worker of node 1: the identities of its pods, and those of the certificates that are meant for it. Which pod comes
+ * first is chance, so that they are ordered by their pods.
+ */
 const homes = async () => {
   const { workers = [], pods = [], certificates = [] } = (await agent(1)) ?? {};
-  return workers.map(({ index }) => ({
-    pods: pods
-      .filter(({ worker, capture }) => worker === index && capture === "captured")
-      .map(({ identity }) => identity),
-    certificates: certificates.filter(({ worker }) => worker === index).map(({ identity }) => identity),
-  }));
+  return workers
+    .map(({ index }) => ({
+      pods: pods
+        .filter(({ worker, capture }) => worker === index && capture === "captured")
+        .map(({ identity }) => identity),
+      certificates: certificates.filter(({ worker }) => worker === index).map(({ identity }) => identity),
+    }))
+    .sort((a, b) => String(a.pods[0]).localeCompare(String(b.pods[0])));
 };
 
 /** Which of these byte strings a process has in its memory. */
