@@ -1,7 +1,10 @@
-/** A server whose answer is short, and which keeps connections as long as anybody wants. */
+/**
+ * A server whose answer is short, and which keeps connections as long as anybody wants. One process, so that ending it leaves
+ * nobody behind.
+ */
 export const nginxServer = (port: number, isHttp2: boolean, folder: string): string => `
 daemon off;
-worker_processes 1;
+master_process off;
 pid ${folder}/nginx.pid;
 error_log /dev/null;
 events { worker_connections 4096; }
