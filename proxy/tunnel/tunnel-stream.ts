@@ -1,13 +1,14 @@
 import { ERROR_CODE, type ErrorCode, errorCodeName } from "#wire/http2/error-code.ts";
 import type { Http2Stream } from "#wire/http2/stream.ts";
+import { Output } from "#wire/output.ts";
 import type { ByteReader, ByteStream } from "./byte-stream.ts";
 
 /** One tunnel: the content of an HTTP/2 stream that was asked for with CONNECT, as bytes in both directions. */
 export class TunnelStream implements ByteStream {
   readonly #stream: Http2Stream;
   #reader: ByteReader | undefined;
-  /** What came before there was a reader; the stream's window bounds it. */
-  #early: Uint8Array[] = [];
+  /** What came before there was a reader: the stream's window bounds it, and small pieces are joined, so that it is no more. */
+  #early: Output | undefined;
   #hasEnded = false;
   #over: { readonly problem: string | undefined } | undefined;
 
@@ -20,8 +21,8 @@ export class TunnelStream implements ByteStream {
   }
 
   read(reader: ByteReader): void {
-    const early = this.#early;
-    this.#early = NOTHING;
+    const early = this.#early?.take() ?? [];
+    this.#early = undefined;
     this.#reader = reader;
     for (const bytes of early) reader.data(bytes);
     if (this.#hasEnded) this.#reader?.end();
@@ -50,7 +51,7 @@ export class TunnelStream implements ByteStream {
   /** Bytes came. */
   deliver(bytes: Uint8Array): void {
     if (this.#reader) this.#reader.data(bytes);
-    else if (!this.#over) this.#early.push(bytes);
+    else if (!this.#over) (this.#early ??= new Output()).append(bytes);
   }
 
   /** The other end has ended its direction. */
@@ -85,5 +86,3 @@ export class TunnelStream implements ByteStream {
     this.#reader?.closed(problem);
   }
 }
-
-const NOTHING: never[] = [];
