@@ -26,7 +26,7 @@ export interface ByteReader {
   data(bytes: Uint8Array): void;
   /** The other end has said everything. */
   end(): void;
-  /** More is welcome again. */
+  /** More is welcome again; or, after our end, everything has been handed on. */
   writable(): void;
   /**
    * It is over; told once, and nothing after it.

@@ -321,3 +321,20 @@ test("a connection that has ended leaves no timer behind", async () => {
   stop();
   expect(vi.getTimerCount()).toBe(0);
 });
+
+test("what a slow reader had not taken yet when the sender ended is consumed in the end: windows of others depend on it", async () => {
+  const [toApplication, application] = await loopbackPair();
+  const client = new FakeByteStream();
+  const { ends, events } = watching();
+  splice(client, tcpByteStream(toApplication), IDLE_MS, events);
+  await vi.waitFor(() => expect(client.reader).toBeDefined());
+  let sent = 0;
+  for (const piece = "x".repeat(100_000); client.consumedBytes === sent; sent += piece.length) client.receive(piece);
+  client.reader?.end();
+  expect(client.consumedBytes).toBeLessThan(sent);
+  application.resume();
+  application.end();
+  await vi.waitFor(() => expect(client.consumedBytes).toBe(sent), { timeout: 30_000 });
+  client.reader?.closed(undefined);
+  await vi.waitFor(() => expect(ends).toEqual([{ kind: "finished" }]));
+});

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import type { Socket } from "node:net";
-import { expect, test, vi } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { getSocketOption } from "../../kernel/socket-options.ts";
 import { socketDescriptor } from "../../kernel/socket-descriptor.ts";
 import { loopbackPair } from "../../testing/loopback.ts";
@@ -139,4 +139,116 @@ test("resetting what is closed already does nothing", async () => {
   stream.reset();
   await once(near, "close");
   expect(() => stream.reset()).not.toThrow();
+});
+
+/** A stream whose other side does not read, so that nothing more leaves; what was written to its socket from then on. */
+const stuck = async () => {
+  const [near, far] = await loopbackPair();
+  far.pause();
+  const stream = tcpByteStream(near);
+  const reading = new Reading(stream);
+  let filled = 0;
+  for (; near.writableLength === 0; filled += FILLER_BYTES) stream.write(Buffer.alloc(FILLER_BYTES));
+  const written = vi.spyOn(near, "write");
+  /** What came after the filler, when all of it has. */
+  const arrived = async (bytes: number): Promise<Buffer> => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    far.on("data", (chunk: Buffer) => {
+      chunks.push(chunk);
+      length += chunk.length;
+    });
+    far.resume();
+    await vi.waitFor(() => expect(length).toBe(filled + bytes), { timeout: 30_000 });
+    return Buffer.concat(chunks).subarray(filled);
+  };
+  return { near, far, stream, reading, written, arrived };
+};
+/** Below the socket's mark, so that filling it is not what makes it say no. */
+const FILLER_BYTES = 16 * 1024;
+
+const numbered = (count: number): readonly Uint8Array[] =>
+  Array.from({ length: count }, (_, index) => Uint8Array.of(index % 251));
+
+test("single bytes for a side that does not read are joined, and arrive in order", async () => {
+  const { stream, written, arrived } = await stuck();
+  const bytes = numbered(200_000);
+  for (const byte of bytes) stream.write(byte);
+  expect(written.mock.calls.length).toBeLessThan(3);
+  expect(await arrived(bytes.length)).toEqual(Buffer.concat(bytes));
+  expect(written.mock.calls.length).toBeLessThan(50);
+});
+
+test("what waits counts: single bytes are refused at the socket's mark, and going on is told once, when there is room", async () => {
+  const { near, far, stream, reading } = await stuck();
+  const before = near.writableLength;
+  let welcome = 0;
+  while (stream.write(Buffer.of(1))) welcome++;
+  expect(welcome).toBe(near.writableHighWaterMark - before - 1);
+  for (const byte of numbered(1000)) expect(stream.write(byte)).toBe(false);
+  expect(reading.timesWritable).toBe(0);
+  far.resume();
+  await vi.waitFor(() => expect(reading.timesWritable).toBe(1));
+  expect(stream.write(Buffer.of(1))).toBe(true);
+  await vi.waitFor(() => expect(near.writableLength).toBe(0));
+  expect(reading.timesWritable).toBe(1);
+});
+
+test("who fills it again when told to go on is refused and told again", async () => {
+  const { near, far, stream } = await stuck();
+  let left = 300_000;
+  const fill = (): void => {
+    while (left > 0 && stream.write(Buffer.of(left-- % 251)));
+  };
+  vi.spyOn(Reading.prototype, "writable").mockImplementation(fill);
+  onTestFinished(() => vi.restoreAllMocks());
+  fill();
+  far.resume();
+  await vi.waitFor(() => expect([left, near.writableLength]).toEqual([0, 0]), { timeout: 30_000 });
+});
+
+test("large pieces are not copied, whether they wait or not", async () => {
+  const [near, far] = await loopbackPair();
+  const free = vi.spyOn(near, "write");
+  const large = Buffer.alloc(16 * 1024);
+  tcpByteStream(near).write(large);
+  expect(free.mock.calls[0]?.[0]).toBe(large);
+  far.resume();
+  const { stream, written, arrived } = await stuck();
+  stream.write(Buffer.of(1));
+  stream.write(large);
+  await arrived(1 + large.length);
+  expect(written.mock.calls.map(([bytes]) => bytes).includes(large)).toBe(true);
+});
+
+test("what waits leaves before the end", async () => {
+  const { near, far, stream, arrived } = await stuck();
+  const bytes = numbered(5_000);
+  for (const byte of bytes) stream.write(byte);
+  stream.end();
+  expect(resetsOnClose(near)).toBe(true);
+  const ended = once(far, "end");
+  expect(await arrived(bytes.length)).toEqual(Buffer.concat(bytes));
+  await ended;
+});
+
+test("what waits is dropped with a reset", async () => {
+  const { near, far, stream, reading, written } = await stuck();
+  while (stream.write(Buffer.of(1)));
+  const calls = written.mock.calls.length;
+  const broken = once(far, "error");
+  stream.reset();
+  await once(near, "close");
+  far.resume();
+  expect(await broken).toMatchObject([{ code: "ECONNRESET" }]);
+  expect([written.mock.calls.length, reading.timesWritable]).toEqual([calls, 0]);
+});
+
+test("who was told to stop writing is told when all has left, also after the end", async () => {
+  const { far, stream, reading } = await stuck();
+  while (stream.write(Buffer.alloc(FILLER_BYTES)));
+  stream.end();
+  expect(reading.timesWritable).toBe(0);
+  far.resume();
+  await vi.waitFor(() => expect(reading.timesWritable).toBe(1));
 });

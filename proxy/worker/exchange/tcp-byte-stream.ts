@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import { Output } from "#wire/output.ts";
 import { setResetOnClose } from "../../kernel/reset-on-close.ts";
 import { readBytes } from "../../transport/read-bytes.ts";
 import type { ByteReader, ByteStream } from "../../tunnel/byte-stream.ts";
@@ -16,6 +17,14 @@ export const tcpByteStream = (socket: Socket): ByteStream => new TcpByteStream(s
 class TcpByteStream implements ByteStream {
   readonly #socket: Socket;
   #unconsumed = 0;
+  /**
+   * What waits behind a write that is under way, until {@link #release}. Small pieces are joined: the socket would keep an
+   * object for each, so that a caller who sends byte by byte could have us hold hundreds of bytes for one.
+   */
+  #waiting: Output | undefined;
+  /** Whether who writes was told to wait, and not yet to go on. */
+  #isFull = false;
+  #reader: ByteReader | undefined;
   #isReset = false;
   #problem: string | undefined;
 
@@ -32,13 +41,15 @@ class TcpByteStream implements ByteStream {
 
   read(reader: ByteReader): void {
     const socket = this.#socket;
+    this.#reader = reader;
     readBytes(socket, (bytes) => {
       this.#unconsumed += bytes.length;
       reader.data(bytes);
       if (this.#unconsumed >= MAX_UNCONSUMED_BYTES) socket.pause();
     });
     socket.once("end", () => reader.end());
-    socket.on("drain", () => reader.writable());
+    // After the end there is no `drain`, and what was written before it has to be told all the same.
+    for (const left of ["drain", "finish"]) socket.on(left, this.#release);
     socket.once("close", () => {
       if (!this.#isReset) reader.closed(this.#howItEnded());
     });
@@ -46,7 +57,19 @@ class TcpByteStream implements ByteStream {
   }
 
   write(bytes: Uint8Array): boolean {
-    return this.#socket.write(bytes);
+    const socket = this.#socket;
+    let isWelcome: boolean;
+    if (this.#waiting) {
+      this.#waiting.append(bytes);
+      isWelcome = socket.writableLength + this.#waiting.length < socket.writableHighWaterMark;
+    } else if (socket.writableLength === 0) {
+      isWelcome = socket.write(bytes);
+    } else {
+      this.#waiting = new Output();
+      isWelcome = socket.write(bytes, this.#release);
+    }
+    this.#isFull ||= !isWelcome;
+    return isWelcome;
   }
 
   consumed(bytes: number): void {
@@ -55,13 +78,33 @@ class TcpByteStream implements ByteStream {
   }
 
   end(): void {
+    this.#handOver();
     this.#socket.end();
   }
 
   reset(): void {
     this.#isReset = true;
+    this.#waiting = undefined;
     setResetOnClose(this.#socket, true);
     this.#socket.destroy();
+  }
+
+  /** What was under way has left: what waited follows it, and if that is not too much, more is welcome. */
+  readonly #release = (): void => {
+    if (this.#socket.destroyed) return;
+    this.#handOver();
+    if (!this.#isFull || this.#socket.writableNeedDrain) return;
+    this.#isFull = false;
+    this.#reader?.writable();
+  };
+
+  #handOver(): void {
+    const parts = this.#waiting?.take() ?? [];
+    this.#waiting = undefined;
+    if (parts.length === 0) return;
+    this.#socket.cork();
+    for (const part of parts) this.#socket.write(part);
+    this.#socket.uncork();
   }
 
   #howItEnded(): string | undefined {
