@@ -201,7 +201,7 @@ test("who fills it again when told to go on is refused and told again", async ()
     while (left > 0 && stream.write(Buffer.of(left-- % 251)));
   };
   vi.spyOn(Reading.prototype, "writable").mockImplementation(fill);
-  onTestFinished(() => vi.restoreAllMocks());
+  onTestFinished(() => void vi.restoreAllMocks());
   fill();
   far.resume();
   await vi.waitFor(() => expect([left, near.writableLength]).toEqual([0, 0]), { timeout: 30_000 });
