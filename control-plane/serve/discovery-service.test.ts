@@ -26,8 +26,8 @@ const web = serviceYaml("shop/web", { clusterIP: "10.96.0.1", selector: { app: "
 const served = async (...objects: readonly Fields[]) => {
   const source = new MemorySource(...objects);
   const controlPlane = await startControlPlane({ source });
-  const join = async (node = "node-1"): Promise<ControlStream> =>
-    (await NodeClient.join(controlPlane, node)).openStream();
+  const join = async (node = "node-1", instance?: string): Promise<ControlStream> =>
+    (await NodeClient.join(controlPlane, node, instance)).openStream();
   return { source, controlPlane, join };
 };
 
@@ -245,6 +245,43 @@ test("X-06: a newer stream of a node replaces the older, and brings only what is
   third.send(ADDRESS_TYPE, { initialResourceVersions: held });
   expect(only(await third.accept())).toEqual({ type: "Address", resources: [POD_A], removed: [POD_B] });
   expect((await controlPlane.admin.nodes()).length).toBe(1);
+});
+
+test("during an upgrade a node has two streams, and holds what both hold", async () => {
+  const { source, controlPlane, join } = await served(podA());
+  const older = await join("node-1", "before");
+  for (const type of [ADDRESS_TYPE, AUTHORIZATION_TYPE]) await older.acceptAll(type);
+  const newer = await join("node-1", "after");
+  for (const type of [ADDRESS_TYPE, AUTHORIZATION_TYPE]) await newer.acceptAll(type);
+  await older.expectQuiet();
+  const node = async () => (await controlPlane.admin.nodes())[0];
+  await vi.waitFor(async () => expect((await node())?.held).toBe((await node())?.wanted));
+  source.put(podB);
+  await newer.accept();
+  const unanswered = await older.next();
+  expect((await node())?.held).not.toBe((await node())?.wanted);
+  older.ack(unanswered);
+  await vi.waitFor(async () => expect((await node())?.held).toBe((await node())?.wanted));
+  older.cancel();
+  source.remove("Pod shop/b");
+  await newer.accept();
+  expect((await controlPlane.admin.nodes()).map(({ node: name, connected }) => [name, connected])).toEqual([
+    ["node-1", true],
+  ]);
+});
+
+test("a third set of processes of a node ends the oldest, and a newer stream of one set its older", async () => {
+  const { join } = await served(podA());
+  const first = await join("node-1", "one");
+  const second = await join("node-1", "two");
+  await first.acceptAll(ADDRESS_TYPE);
+  await second.acceptAll(ADDRESS_TYPE);
+  const again = await join("node-1", "two");
+  expect((await second.ended()).details).toContain("newer");
+  await again.acceptAll(ADDRESS_TYPE);
+  await join("node-1", "three");
+  expect((await first.ended()).details).toContain("newer");
+  await again.expectQuiet();
 });
 
 test("X-06: after a restart of the control plane the same objects have the same versions", async () => {

@@ -18,6 +18,10 @@ export type DiscoveryCall = ServerDuplexStream<DeltaDiscoveryRequest, DeltaDisco
 /** Each request costs a comparison; a node needs one for each response, and a few at the start. */
 const REQUEST_LIMIT: RateLimit = { burst: 1_000, perSecond: 100 };
 
+/** Tells the two sets of processes that a node has during an upgrade apart; all calls of one say the same. */
+const INSTANCE_HEADER = "heddle-instance";
+const MAX_INSTANCE_LENGTH = 64;
+
 export interface DiscoveryDependencies {
   readonly authenticate: Authenticate;
   /** Where callers are told of that are no nodes. */
@@ -80,6 +84,7 @@ export class DiscoveryService {
     const stream = new DiscoveryStream(node, catalog, (response) => void (call.writableEnded || call.write(response)));
     const connection: NodeConnection = {
       stream,
+      instance: String(call.metadata.get(INSTANCE_HEADER)[0] ?? "").slice(0, MAX_INSTANCE_LENGTH),
       address: call.getPeer(),
       end: (reason) => endCall(call, status.UNAVAILABLE, reason),
     };

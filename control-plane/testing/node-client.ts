@@ -32,9 +32,12 @@ export class NodeClient {
     onTestFinished(() => this.#client.close());
   }
 
-  static async join(controlPlane: RunningControlPlane, node: string): Promise<NodeClient> {
+  /** @param instance which of the node's sets of processes it is */
+  static async join(controlPlane: RunningControlPlane, node: string, instance?: string): Promise<NodeClient> {
     const token = await controlPlane.admin.joinToken(node);
-    return new NodeClient(controlPlane.target, publishedRoots(controlPlane), token);
+    const client = new NodeClient(controlPlane.target, publishedRoots(controlPlane), token);
+    if (instance !== undefined) client.#metadata.set("heddle-instance", instance);
+    return client;
   }
 
   openStream(): ControlStream {

@@ -115,6 +115,7 @@ export class ControlPlaneClient {
     const token = await readFile(this.#settings.joinTokenFile, "utf8");
     metadata.set("authorization", `Bearer ${token.trim()}`);
     metadata.set("clusterid", this.#cluster);
+    metadata.set("heddle-instance", this.#settings.instance);
     return metadata;
   }
 }

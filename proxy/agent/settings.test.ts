@@ -20,6 +20,7 @@ test("node, control plane and three paths are enough; the rest has defaults", ()
       name: "heddle-control-plane.heddle-system.svc",
       joinTokenFile: "/run/token",
       rootsFile: "/run/roots.pem",
+      instance: "",
     },
     adminSocket: "/run/agent.sock",
     leafLifetimeMs: 86_400_000,

@@ -16,6 +16,8 @@ export interface AgentSettings {
     readonly joinTokenFile: string;
     /** PEM; read anew for every connection. */
     readonly rootsFile: string;
+    /** Which set of the node's processes this is: an upgrade has two side by side. */
+    readonly instance: string;
   };
   /** Path of the unix socket of the admin API. */
   readonly adminSocket: string;
@@ -59,6 +61,7 @@ export const readSettings = (environment: NodeJS.ProcessEnv): AgentSettings => {
       name: need("HEDDLE_CONTROL_PLANE_NAME", "heddle-control-plane.heddle-system.svc"),
       joinTokenFile: need("HEDDLE_JOIN_TOKEN_FILE"),
       rootsFile: need("HEDDLE_ROOTS_FILE"),
+      instance: environment.HEDDLE_INSTANCE ?? "",
     },
     adminSocket: need("HEDDLE_AGENT_SOCKET"),
     leafLifetimeMs: leafLifetime.ok ? leafLifetime.value : 0,

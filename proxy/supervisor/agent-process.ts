@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { ConfinedProcess } from "./confined-process.ts";
 import type { Log } from "./log.ts";
 import type { SupervisorSettings } from "./settings.ts";
@@ -23,6 +24,8 @@ export class AgentProcess {
   readonly #log: Log;
   readonly #now: () => number;
   readonly #events: AgentEvents;
+  /** The same for one agent after the other: to the control plane the next takes the place of the one before. */
+  readonly #instance = randomUUID();
   #process: ConfinedProcess | undefined;
   #stopped = false;
 
@@ -82,7 +85,11 @@ export class AgentProcess {
         hasNetwork: true,
         maxHeapMb: MAX_HEAP_MB,
         cacheDir,
-        environment: { ...agentEnvironment, HEDDLE_ISOLATION: firstUid === undefined ? "reduced" : "full" },
+        environment: {
+          ...agentEnvironment,
+          HEDDLE_ISOLATION: firstUid === undefined ? "reduced" : "full",
+          HEDDLE_INSTANCE: this.#instance,
+        },
       },
       this.#log,
       onExit,

@@ -175,6 +175,7 @@ const SETTINGS: AgentSettings = {
     name: "heddle-control-plane.heddle-system.svc",
     joinTokenFile: "/nonexistent/token",
     rootsFile: "/nonexistent/roots.pem",
+    instance: "",
   },
   adminSocket: join(tmpdir(), "nonexistent", "agent.sock"),
   leafLifetimeMs: 86_400_000,
