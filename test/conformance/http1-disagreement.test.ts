@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { bytesOf } from "#wire/http1/testing/record.ts";
-import { type Disagreement, disagreement } from "./http1-disagreement.ts";
+import { disagreement } from "./http1-disagreement.ts";
+import type { Outcome } from "./http1-tally.ts";
 import { understoodByUs, type UnderstoodRequest } from "./http1-understood.ts";
 
 const GET = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -12,7 +13,7 @@ const ROWS: readonly (readonly [
   peer: string,
   bytes: string,
   theirs: readonly UnderstoodRequest[],
-  kind: Disagreement["kind"],
+  kind: Outcome["kind"],
 ])[] = [
   ["the same requests", "nginx", GET + GET, [one, one], "agreed"],
   ["both refuse", "nginx", "GET /\r\n\r\n", [], "agreed"],

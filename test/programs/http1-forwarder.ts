@@ -25,10 +25,12 @@ import type { Http1Error } from "#wire/http1/http1-error.ts";
 /** Connections to one port on loopback: the last that became free is taken first. */
 class UpstreamPool {
   readonly #port: number;
+  readonly #isKept: boolean;
   readonly #free: Http1ClientConnection[] = [];
 
-  constructor(port: number) {
+  constructor(port: number, isKept: boolean) {
     this.#port = port;
+    this.#isKept = isKept;
   }
 
   get freeConnections(): number {
@@ -43,7 +45,10 @@ class UpstreamPool {
     for (let free = this.#free.pop(); free !== undefined; free = this.#free.pop()) if (free.isFree) return free;
     const socket = connect({ port: this.#port, host: "127.0.0.1", noDelay: true, allowHalfOpen: true });
     const connection: Http1ClientConnection = new Http1ClientConnection(socket, HTTP1_CLIENT_SETTINGS, {
-      idle: () => void this.#free.push(connection),
+      idle: () => {
+        if (this.#isKept) this.#free.push(connection);
+        else connection.destroy("connections are not kept");
+      },
       closed: () => {
         const at = this.#free.indexOf(connection);
         if (at >= 0) this.#free.splice(at, 1);
@@ -108,12 +113,14 @@ export interface Forwarder {
   readonly close: () => void;
 }
 
+/** @param isKept whether connections to the server serve more than one request */
 export const startForwarder = async (
   upstreamPort: number,
   port = 0,
   settings: Http1ServerSettings = HTTP1_SERVER_SETTINGS,
+  isKept = true,
 ): Promise<Forwarder> => {
-  const pool = new UpstreamPool(upstreamPort);
+  const pool = new UpstreamPool(upstreamPort, isKept);
   const refused: Http1Error[] = [];
   const connections = new Set<Http1ServerConnection>();
   const server: Server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {

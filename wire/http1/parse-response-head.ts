@@ -46,8 +46,13 @@ export const parseResponseHead = (section: Section, awaited: AwaitedResponse): R
   return rebuild === undefined ? head : { ...head, rebuild };
 };
 
-/** A switch that nobody asked for would make a tunnel out of the next client's connection (H1-29, H1-30). */
+/**
+ * A switch that nobody asked for would make a tunnel out of the next client's connection (H1-29, H1-30). One without the
+ * connection option is none to others: what follows it would be their next answer (RFC 9110 section 7.8).
+ */
 const checkSwitch = (facts: HeadFacts, awaited: AwaitedResponse): void => {
+  if (!facts.connection.includes("upgrade"))
+    throw new Http1Error("unasked-switch", "101 without Connection: upgrade (RFC 9110 section 7.8)");
   const asked = new Set(awaited.upgrade.map((protocol) => protocol.toLowerCase()));
   const isAsked = facts.upgrade.length > 0 && facts.upgrade.every((protocol) => asked.has(protocol.toLowerCase()));
   if (!isAsked)

@@ -1,0 +1,29 @@
+import type { AwaitedResponse } from "#wire/http1/parse-response-head.ts";
+import type { OurResponse, Theirs } from "./http1-response-understood.ts";
+
+/** An answer that we read to its end, and a peer does not, or reads as another. */
+export interface ResponseParting {
+  readonly awaited: AwaitedResponse;
+  readonly bytes: Uint8Array;
+  readonly ours: OurResponse;
+  readonly theirs: Theirs;
+}
+
+/** What a peer refuses or reads in another way than we do, on purpose. */
+export interface ResponseExplanation {
+  readonly peers: readonly string[];
+  readonly covers: (parting: ResponseParting) => boolean;
+  readonly why: string;
+}
+
+export const RESPONSE_EXPLANATIONS: readonly ResponseExplanation[] = [
+  {
+    peers: ["node:http"],
+    covers: ({ awaited, ours: { response } }) => awaited.method === "CONNECT" && (response?.status ?? 0) >= 300,
+    why: "Node hands the connection over after any answer to CONNECT; only 2xx opens a tunnel (RFC 9110 section 9.3.6)",
+  },
+];
+
+/** Whose reading of an answer cannot be seen: nginx takes 1xx for the final answer, and all that follows for its content. */
+export const isBlind = (peer: string, { informational }: OurResponse): boolean =>
+  peer === "nginx" && informational.length > 0;
