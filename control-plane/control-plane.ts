@@ -15,7 +15,7 @@ import { type AdminActions, createAdminServer } from "./serve/admin-server.ts";
 import { authenticateWith } from "./serve/authenticate.ts";
 import { AuthorityKeeper } from "./serve/authority-keeper.ts";
 import { CertificateService } from "./serve/certificate-service.ts";
-import { rotateRoot } from "./serve/rotate-root.ts";
+import { leaveBehind, rotateRoot } from "./serve/rotate-root.ts";
 import { configDump } from "./serve/config-dump.ts";
 import { DiscoveryService } from "./serve/discovery-service.ts";
 import { GrpcServer } from "./serve/grpc-server.ts";
@@ -153,7 +153,9 @@ export class ControlPlane {
   }
 
   #trustOfNodes(): readonly NodeTrust[] {
-    return this.#nodes.trust(this.#knownRoots);
+    // Only a new root has to wait for nodes that have not come back since the start.
+    const isAwaited = this.#authority.set.rotation.announced !== undefined;
+    return this.#nodes.trust(this.#knownRoots, isAwaited ? this.#pipeline.model.meshNodes() : []);
   }
 
   #adminActions(): AdminActions {
@@ -166,6 +168,9 @@ export class ControlPlane {
       certificates: () => authorityStatus(this.#authority, this.#trustOfNodes()),
       rotateRoot: () => rotateRoot(this.#authority, this.#trustOfNodes()),
       rotateIssuing: () => this.#authority.rotateIssuing(),
+      cancelRotation: () => this.#authority.cancelRootRotation(),
+      leaveBehind: (node) => leaveBehind(this.#authority, this.#trustOfNodes(), node),
+      dropRoot: (root, evenIfUsed) => this.#authority.dropRoot(root, evenIfUsed),
       issueJoinToken: (node, lifetimeMs) => this.#tokens.issue(node, lifetimeMs),
     };
   }

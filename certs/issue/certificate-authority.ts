@@ -73,6 +73,8 @@ export class CertificateAuthority {
   readonly #settings: AuthoritySettings;
   readonly #ledger = new LeafLedger();
   readonly #watchingSince: number;
+  /** For the root that is announced now. */
+  readonly #leftBehind = new Set<string>();
   #set: AuthoritySet;
   #bundle: TrustBundle;
 
@@ -131,7 +133,7 @@ export class CertificateAuthority {
   /**
    * Takes the steps that are due: an announced root signs, an old one is dropped, an issuing CA past its half-life is
    * replaced. To be called every few seconds, and when a node has acknowledged a bundle.
-   * @param nodes the nodes that are connected, or were in the last minutes
+   * @param nodes all nodes that are connected, or were, or should be
    */
   advance(nodes: readonly NodeTrust[]): Result<readonly AuthorityChange[], string> {
     const changes: AuthorityChange[] = [];
@@ -167,6 +169,37 @@ export class CertificateAuthority {
     return this.#apply({ kind: "cancel" });
   }
 
+  /** Has an announced root sign without waiting for a node any longer. Forgotten with the announcement, and at a restart. */
+  leaveBehind(node: string): Result<undefined, string> {
+    if (!this.#set.rotation.announced) return err("no root is announced, and no node is waited for");
+    this.#leftBehind.add(node);
+    return ok(undefined);
+  }
+
+  /**
+   * Stops trusting a retiring root before its time.
+   * @param id SHA-256, or its beginning
+   * @param evenIfUsed for a key that is in other hands: whoever still has a certificate under it is cut off until the next
+   * @returns the root's full id; or why it stays
+   */
+  dropRoot(id: string, evenIfUsed: boolean): Result<string, string> {
+    const found = this.#set.roots.filter(({ fingerprint }) => fingerprint.startsWith(id.toLowerCase()));
+    const [root] = found;
+    if (!root || found.length > 1) return err(`${root ? "several roots begin" : "no trusted root begins"} with ${id}`);
+    const { fingerprint } = root;
+    const { signing, announced } = this.#set.rotation;
+    if (fingerprint === signing.root) return err("it is the root that signs: rotate the root first");
+    if (fingerprint === announced?.root)
+      return err("it is announced and has signed nothing: cancel the rotation instead");
+    if (!evenIfUsed && !this.#ledger.isUnused(fingerprint, this.#settings.clock.now())) {
+      const nodes =
+        this.nodesUnder(fingerprint).join(", ") || "nodes that have not asked since the control plane started";
+      return err(`certificates under it may still be held by: ${nodes}`);
+    }
+    const dropped = this.#apply({ kind: "drop", root: fingerprint });
+    return dropped.ok ? ok(fingerprint) : dropped;
+  }
+
   /** What a rotation depends on, as it is now. */
   view(nodes: readonly NodeTrust[]): RotationView {
     const now = this.#settings.clock.now();
@@ -174,6 +207,7 @@ export class CertificateAuthority {
       now,
       watchingSince: this.#watchingSince,
       nodes,
+      leftBehind: this.#leftBehind,
       pace: this.#settings.pace ?? DEFAULT_PACE,
       isUnused: (root) => this.#ledger.isUnused(root, now),
     };
@@ -216,6 +250,7 @@ export class CertificateAuthority {
     if (!saved.ok) return saved;
     const before = this.#set;
     this.#set = next.value;
+    if (!next.value.rotation.announced) this.#leftBehind.clear();
     if (
       before.roots.map(({ fingerprint }) => fingerprint).join() !== next.value.roots.map((r) => r.fingerprint).join()
     ) {

@@ -51,12 +51,12 @@ export type RotationEvent =
   /** A leaf with this lifetime is about to be signed. */
   | { readonly kind: "lend"; readonly lifetimeMs: number };
 
-/** What is known of a node when it is asked whether it trusts a root. */
+/** What is known of a node when it is asked whether it trusts a root. It may be one that was not seen since the start. */
 export interface NodeTrust {
   readonly node: string;
   /** Of the last bundle that it acknowledged. */
   readonly roots: ReadonlySet<RootId>;
-  /** Milliseconds since 1970; undefined while it is connected. */
+  /** Milliseconds since 1970; undefined while it is connected; the start of the process if it was not seen since. */
   readonly disconnectedSince: number | undefined;
 }
 
@@ -66,6 +66,8 @@ export interface RotationView {
   /** Since when the connected nodes are being watched: the start of the process. */
   readonly watchingSince: number;
   readonly nodes: readonly NodeTrust[];
+  /** Nodes that an operator has decided not to wait for. */
+  readonly leftBehind: ReadonlySet<string>;
   readonly pace: RotationPace;
   /** Whether every leaf under a root is known to have ended, or to have been replaced by one under another. */
   readonly isUnused: (root: RootId) => boolean;
@@ -133,11 +135,19 @@ export const dueEvent = (state: RotationState, view: RotationView): RotationEven
   return settled && nodesWithout(state, view).length === 0 ? { kind: "sign", now: view.now } : undefined;
 };
 
-/** The nodes that hold back an announced root: connected, or just gone, and without an acknowledgement of it. */
-export const nodesWithout = ({ announced }: RotationState, view: RotationView): readonly string[] =>
-  announced
-    ? view.nodes.filter((node) => counts(node, view) && !node.roots.has(announced.root)).map(({ node }) => node)
-    : [];
+/**
+ * The nodes that hold back an announced root because they have not acknowledged it. One that is not connected counts too: its
+ * workers serve on with what they have, and would refuse whoever has a certificate under the new root. It counts until its own
+ * last certificate has ended, which is when nobody accepts it any more anyway; or until an operator leaves it behind.
+ */
+export const nodesWithout = (state: RotationState, view: RotationView): readonly string[] => {
+  const { announced } = state;
+  if (!announced) return [];
+  const graceMs = Math.max(view.pace.settleMs, longestLeafMs(state));
+  return view.nodes
+    .filter((node) => counts(node, graceMs, view) && !node.roots.has(announced.root))
+    .map(({ node }) => node);
+};
 
 const signUnder = ({ root }: AnnouncedRoot, { signing, retiring }: RotationState, now: number): RotationState => ({
   signing: { root, longestLeafMs: 0 },
@@ -148,7 +158,11 @@ const signUnder = ({ root }: AnnouncedRoot, { signing, retiring }: RotationState
 const mayDrop = ({ root, since, until }: RetiringRoot, { now, pace, isUnused }: RotationView): boolean =>
   now >= since + pace.minRetirementMs && (now >= until || isUnused(root));
 
-const counts = ({ disconnectedSince }: NodeTrust, { now, pace }: RotationView): boolean =>
-  disconnectedSince === undefined || now - disconnectedSince < pace.settleMs;
+const counts = ({ node, disconnectedSince }: NodeTrust, graceMs: number, { now, leftBehind }: RotationView): boolean =>
+  !leftBehind.has(node) && (disconnectedSince === undefined || now - disconnectedSince < graceMs);
+
+/** Of any leaf that may still be valid. */
+const longestLeafMs = ({ signing, retiring }: RotationState): number =>
+  Math.max(signing.longestLeafMs, ...retiring.map(({ since, until }) => until - since));
 
 const short = (root: RootId): string => root.slice(0, 16);

@@ -6,12 +6,10 @@ test.each([
   [{ kind: "idle" }, "The root is not being changed."],
   [
     { kind: "announcing", waitingFor: ["node-1", "node-2"] },
-    "A new root is announced. It signs when these nodes trust it: node-1, node-2",
+    "A new root is announced. It signs when these nodes trust it: node-1, node-2\n" +
+      "One that is gone is waited for until its certificates have ended; go on without it: heddle certs leave-behind NODE",
   ],
-  [
-    { kind: "announcing", waitingFor: [] },
-    "A new root is announced, and every connected node trusts it: it signs next.",
-  ],
+  [{ kind: "announcing", waitingFor: [] }, "A new root is announced, and every node trusts it: it signs next."],
   [
     { kind: "retiring", until: "2026-01-02T00:00:00Z", waitingFor: ["node-1"] },
     "The old root is trusted until 2026-01-02T00:00:00Z. Certificates under it are still held by: node-1",

@@ -21,7 +21,10 @@ const EXAMPLES = `
 Examples:
   heddle certs                      the authority, a change of the root, and the certificates of all nodes
   heddle certs rotate-issuing       a new issuing certificate, under the same root
-  heddle certs rotate-root          a new root: announced first, signing once every connected node trusts it
+  heddle certs rotate-root          a new root: announced first, signing once every node trusts it
+  heddle certs cancel-rotation      withdraw a root that is announced and does not sign yet
+  heddle certs leave-behind node-3  go on without a node that holds the new root back and will not come back
+  heddle certs drop-root 3fa9c1d2   distrust an old root before its time
   heddle certs -o json`;
 
 export const addCertsCommand = (program: Command): void => {
@@ -32,19 +35,32 @@ export const addCertsCommand = (program: Command): void => {
     .addOption(outputOption())
     .addHelpText("after", EXAMPLES)
     .action(show);
-  addRotation(certs, "rotate-root", "begin to replace the root certificate");
-  addRotation(certs, "rotate-issuing", "replace the issuing certificate");
+  addStep(certs, "rotate-root", "begin to replace the root certificate").action(stepAction("rotate-root"));
+  addStep(certs, "rotate-issuing", "replace the issuing certificate").action(stepAction("rotate-issuing"));
+  addStep(certs, "cancel-rotation", "withdraw a root that does not sign yet").action(stepAction("cancel-rotation"));
+  addStep(certs, "leave-behind", "let a new root sign without waiting for a node any longer", "node-3")
+    .argument("<node>", "a node that `heddle certs` names; until it has the new root, others refuse it and it them")
+    .action(async (node: string, _: object, command: Command) => take("leave-behind", command, { node }));
+  addStep(certs, "drop-root", "distrust an old root now; connections to whoever is under it end", "3fa9c1d2")
+    .argument("<sha-256>", "the old root's, or the first 8 digits")
+    .option("--now", "even if certificates under it are in use: their holders are cut off until they have others")
+    .action(async (root: string, { now = false }: { readonly now?: boolean }, command: Command) =>
+      take("drop-root", command, { root, evenIfUsed: now }),
+    );
 };
 
-const addRotation = (certs: Command, name: "rotate-root" | "rotate-issuing", description: string): void => {
+const addStep = (certs: Command, name: string, description: string, example = ""): Command =>
   certs
     .command(name)
     .description(description)
     .option("--name <name>", "which mesh, if several are up")
     .addOption(outputOption())
-    .addHelpText("after", `\nExample:\n  heddle certs ${name}`)
-    .action(async (_: object, command: Command) => rotate(name, command.optsWithGlobals<CertsOptions>()));
-};
+    .addHelpText("after", `\nExample:\n  heddle certs ${name} ${example}`.trimEnd());
+
+const stepAction =
+  (name: string) =>
+  async (_: object, command: Command): Promise<void> =>
+    take(name, command);
 
 const show = async (options: CertsOptions): Promise<void> => {
   const mesh = await chooseMesh(options.name);
@@ -61,17 +77,18 @@ const show = async (options: CertsOptions): Promise<void> => {
   printText(parts.filter((part) => part !== "").join("\n\n"));
 };
 
-const rotate = async (name: "rotate-root" | "rotate-issuing", options: CertsOptions): Promise<void> => {
+/** Has the control plane take a step, and shows what there is afterwards. */
+const take = async (step: string, command: Command, body?: object): Promise<void> => {
+  const options = command.optsWithGlobals<CertsOptions>();
   const mesh = await chooseMesh(options.name);
-  await askAuthority(mesh, "POST", `/certificates/${name}`);
-  const authority = await askAuthority(mesh, "GET", "/certificates");
+  const authority = await askAuthority(mesh, "POST", `/certificates/${step}`, body);
   await mesh.client.close();
   if (options.output === "json") printJson(authority);
   else printText(`${authorityText(authority)}\n\n${rotationText(authority.rotation)}`);
 };
 
-const askAuthority = async ({ name, client }: ChosenMesh, method: "GET" | "POST", path: string) => {
-  const answer = await client.json<AuthorityStatus>(`/control-plane${path}`, { method });
+const askAuthority = async ({ name, client }: ChosenMesh, method: "GET" | "POST", path: string, body?: object) => {
+  const answer = await client.json<AuthorityStatus>(`/control-plane${path}`, { method, body });
   if (answer.ok) return answer.value;
   const hint = method === "POST" ? commandLine(name, "certs") : commandLine(name, "logs", "--control-plane");
   throw new CliFailure(`the control plane of mesh ${name}: ${answer.error}`, { hint });
@@ -120,8 +137,9 @@ export const rotationText = (rotation: RotationStatus): string => {
       return "The root is not being changed.";
     case "announcing":
       return rotation.waitingFor.length === 0
-        ? "A new root is announced, and every connected node trusts it: it signs next."
-        : `A new root is announced. It signs when these nodes trust it: ${rotation.waitingFor.join(", ")}`;
+        ? "A new root is announced, and every node trusts it: it signs next."
+        : `A new root is announced. It signs when these nodes trust it: ${rotation.waitingFor.join(", ")}\n` +
+            "One that is gone is waited for until its certificates have ended; go on without it: heddle certs leave-behind NODE";
     case "retiring":
       return rotation.waitingFor.length === 0
         ? `The old root is trusted until ${rotation.until}.`

@@ -53,6 +53,11 @@ export class MeshModel {
     return this.#workloads.where("service", service);
   }
 
+  /** The nodes with a pod that is reached through tunnels: whose proxy has certificates. */
+  meshNodes(): ReadonlySet<string> {
+    return new Set([...this.#workloads.values()].filter(({ tunnel }) => tunnel === "hbone").map(({ node }) => node));
+  }
+
   services(): ReadonlyMap<ServiceName, Service> {
     return this.#services;
   }

@@ -1,4 +1,4 @@
-import { fastify, type FastifyInstance } from "fastify";
+import { fastify, type FastifyInstance, type FastifyReply } from "fastify";
 import type { AuthorityStatus, ControlPlaneDump, NodeStatus } from "#mesh/admin/control-plane-status.ts";
 import type { Inventory } from "#mesh/admin/inventory.ts";
 import { parseDnsSubdomain } from "#mesh/objects/metadata.ts";
@@ -13,6 +13,9 @@ export interface AdminActions {
   readonly certificates: () => AuthorityStatus;
   readonly rotateRoot: () => Result<string, string>;
   readonly rotateIssuing: () => Result<string, string>;
+  readonly cancelRotation: () => Result<undefined, string>;
+  readonly leaveBehind: (node: string) => Result<string, string>;
+  readonly dropRoot: (root: string, evenIfUsed: boolean) => Result<string, string>;
   readonly issueJoinToken: (node: string, lifetimeMs: number) => Promise<JoinToken>;
 }
 
@@ -39,6 +42,22 @@ const joinTokenBody = {
   },
 } as const;
 
+const leaveBehindBody = {
+  type: "object",
+  required: ["node"],
+  properties: { node: { type: "string", minLength: 1, maxLength: 253 } },
+} as const;
+
+/** Few digits might name another root than the one that was meant. */
+const dropRootBody = {
+  type: "object",
+  required: ["root"],
+  properties: {
+    root: { type: "string", pattern: "^[0-9a-fA-F]{8,64}$" },
+    evenIfUsed: { type: "boolean", default: false },
+  },
+} as const;
+
 interface InventoryQuery {
   readonly after: string;
   readonly waitMs: number;
@@ -59,8 +78,7 @@ export const createAdminServer = (actions: AdminActions): FastifyInstance => {
   app.get<{ Querystring: InventoryQuery }>("/inventory", { schema: { querystring: inventoryQuery } }, ({ query }) =>
     actions.inventory(query.after, query.waitMs),
   );
-  addRotation(app, "/certificates/rotate-root", actions.rotateRoot, actions.certificates);
-  addRotation(app, "/certificates/rotate-issuing", actions.rotateIssuing, actions.certificates);
+  addRotations(app, actions);
   app.post<{ Body: JoinTokenBody }>("/join-tokens", { schema: { body: joinTokenBody } }, async ({ body }, reply) => {
     const node = parseDnsSubdomain(body.node);
     if (!node.ok) return reply.code(400).send({ error: node.error });
@@ -74,15 +92,26 @@ export const createAdminServer = (actions: AdminActions): FastifyInstance => {
   return app;
 };
 
-/** @returns what there is afterwards; 409 where the step is not possible now */
-const addRotation = (
-  app: FastifyInstance,
-  path: string,
-  rotate: () => Result<string, string>,
-  status: () => AuthorityStatus,
-): void => {
-  app.post(path, async (_request, reply) => {
-    const rotated = rotate();
-    return rotated.ok ? status() : reply.code(409).send({ error: rotated.error });
-  });
+/** The steps of a rotation. Each answers with what there is afterwards; 409 where it is not possible now. */
+const addRotations = (app: FastifyInstance, actions: AdminActions): void => {
+  const answer = (taken: Result<unknown, string>, reply: FastifyReply) =>
+    taken.ok ? actions.certificates() : reply.code(409).send({ error: taken.error });
+  const simple = {
+    "rotate-root": actions.rotateRoot,
+    "rotate-issuing": actions.rotateIssuing,
+    "cancel-rotation": actions.cancelRotation,
+  };
+  for (const [name, take] of Object.entries(simple)) {
+    app.post(`/certificates/${name}`, async (_request, reply) => answer(take(), reply));
+  }
+  app.post<{ Body: { readonly node: string } }>(
+    "/certificates/leave-behind",
+    { schema: { body: leaveBehindBody } },
+    async ({ body }, reply) => answer(actions.leaveBehind(body.node), reply),
+  );
+  app.post<{ Body: { readonly root: string; readonly evenIfUsed: boolean } }>(
+    "/certificates/drop-root",
+    { schema: { body: dropRootBody } },
+    async ({ body }, reply) => answer(actions.dropRoot(body.root, body.evenIfUsed), reply),
+  );
 };

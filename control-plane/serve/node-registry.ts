@@ -41,15 +41,19 @@ const MAX_NODES = 5_000;
 /** The processes that serve a node, and those that they take the place of. */
 const MAX_STREAMS = 2;
 
+const NONE: ReadonlySet<string> = new Set();
+
 /** The nodes of the mesh: those with a stream, and those that had one. */
 export class NodeRegistry {
   readonly #nodes = new Map<string, KnownNode>();
   readonly #trustDomain: TrustDomain;
   readonly #clock: Pick<Clock, "now">;
+  readonly #startedMs: number;
 
   constructor(trustDomain: TrustDomain, clock: Pick<Clock, "now">) {
     this.#trustDomain = trustDomain;
     this.#clock = clock;
+    this.#startedMs = clock.now();
   }
 
   /**
@@ -108,15 +112,20 @@ export class NodeRegistry {
       });
   }
 
-  /** Which roots each node trusts, by the last bundle it accepted: of two streams what both did. */
-  trust(roots: KnownRoots): readonly NodeTrust[] {
-    return [...this.#nodes].map(([node, known]) => ({
+  /**
+   * Which roots each node trusts, by the last bundle it accepted: of two streams what both did.
+   * @param expected nodes that should be there; of one that has not come since the start it is not known what it trusts
+   */
+  trust(roots: KnownRoots, expected: Iterable<string>): readonly NodeTrust[] {
+    const seen = Array.from(this.#nodes, ([node, known]) => ({
       node,
       roots: this.#statesOf(known)
         .map(({ bundle }) => roots.rootsOf(bundle))
         .reduce((all, each) => all.intersection(each)),
       disconnectedSince: known.kind === "gone" ? known.sinceMs : undefined,
     }));
+    const missing = [...expected].filter((node) => !this.#nodes.has(node));
+    return [...seen, ...missing.map((node) => ({ node, roots: NONE, disconnectedSince: this.#startedMs }))];
   }
 
   #statesOf(known: KnownNode): readonly NodeState[] {

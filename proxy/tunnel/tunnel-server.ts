@@ -36,7 +36,7 @@ export const serveTunnels = (
       return transport.connection.openStreams;
     },
     drain: () => transport.drain(),
-    destroy: () => transport.destroy("destroyed"),
+    destroy: (reason) => transport.destroy(reason),
   };
 };
 

@@ -101,7 +101,7 @@ const BREAKS: Readonly<Record<string, (tunnel: Awaited<ReturnType<typeof tunnell
   "loses its connection to a reset": ({ near }) => void near.resetAndDestroy(),
   "loses its connection to an end": ({ far }) => void far.destroy(),
   "loses its connection to an end of the client's": ({ near }) => void near.destroy(),
-  "is served by somebody who is destroyed": ({ server }) => server.destroy(),
+  "is served by somebody who is destroyed": ({ server }) => server.destroy("over"),
   "is opened by somebody who is destroyed": ({ client }) => client.destroy("because"),
 };
 

@@ -28,7 +28,7 @@ export interface TunnelServer {
   readonly openTunnels: number;
   /** Says that no new tunnels are taken (GOAWAY); the connection ends with its last one. */
   drain(): void;
-  destroy(): void;
+  destroy(reason: string): void;
 }
 
 /** One request at the side that was called. It is answered once, by {@link accept} or {@link refuse}. */

@@ -13,7 +13,7 @@ import type { WorkerSettings } from "./settings.ts";
 import { requestHeaders } from "./tunnel-headers.ts";
 import { connectDirect } from "./upstream/direct.ts";
 import { type UpstreamFailure, upstreamFailure } from "./upstream/failure.ts";
-import { dialTunnel, TunnelDialError } from "./upstream/tunnel-dial.ts";
+import { dialTunnel, TunnelDialError, type WatchPeer } from "./upstream/tunnel-dial.ts";
 import type { ConnectionRecord } from "./vitals/connection-record.ts";
 
 /** What connecting needs beside the pod that calls. */
@@ -105,7 +105,8 @@ const connectEndpoint = async (
   const headers = requestHeaders(workload, source, service, record.traceId, newParentId());
   return pod.tunnels.open(key, { authority: formatSocketAddress(address), headers }, async (onClosed) => {
     const target = { address: address.address, identity };
-    return dialTunnel(await pod.stocks.direct.take(), target, dialAs.context, limits, dialLimits, onClosed);
+    const watch: WatchPeer = (socket, end) => pod.peers.watch(socket, end);
+    return dialTunnel(await pod.stocks.direct.take(), target, dialAs.context, limits, dialLimits, watch, onClosed);
   });
 };
 

@@ -113,6 +113,7 @@ export const serveTunnelConnection = (
     pod.servers.delete(server);
   });
   pod.servers.add(server);
+  pod.peers.watch(socket, (reason) => server.destroy(reason));
   // TLS looks at the caller's certificate at the handshake only; what is open then goes on to its end.
   const cancelExpiry = mesh.clock.after(peer.notAfter - mesh.clock.now(), () => server.drain());
 };

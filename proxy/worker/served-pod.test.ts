@@ -55,6 +55,7 @@ const servedPod = () => {
     refusedHandshake: vi.fn<PodEvents["refusedHandshake"]>(),
     unready: vi.fn<PodEvents["unready"]>((_pod, socket) => void socket.resetAndDestroy()),
     needSockets: vi.fn<PodEvents["needSockets"]>(),
+    distrusted: vi.fn<PodEvents["distrusted"]>(),
     listenerFailed: vi.fn<PodEvents["listenerFailed"]>(),
   };
   const descriptors = sockets.map(({ descriptor }) => descriptor);

@@ -16,6 +16,7 @@ import { Budget } from "./accept/budget.ts";
 import { Listener } from "./accept/listener.ts";
 import { type HandshakeProblem, TunnelListener } from "./decrypt/tunnel-listener.ts";
 import type { WorkerSettings } from "./settings.ts";
+import { PeerTrust } from "./peer-trust.ts";
 import { SocketStock, type SocketStocks } from "./upstream/socket-stock.ts";
 import { TunnelPool } from "./upstream/tunnel-pool.ts";
 
@@ -28,6 +29,8 @@ export interface PodEvents {
   /** A connection came before the pod can be served, and waited long enough. */
   readonly unready: (pod: ServedPod, socket: Socket, direction: "inbound" | "outbound") => void;
   readonly needSockets: (pod: ServedPod, kind: OutboundKind, count: number) => void;
+  /** So many tunnel connections ended because the roots above their peers are not trusted any more. */
+  readonly distrusted: (pod: ServedPod, connections: number) => void;
   readonly listenerFailed: (pod: ServedPod, error: Error) => void;
 }
 
@@ -44,6 +47,8 @@ export class ServedPod {
   readonly identity: SpiffeId;
   readonly stocks: SocketStocks;
   readonly tunnels: TunnelPool;
+  /** Everybody at the other end of a tunnel connection, made or taken. */
+  readonly peers = new PeerTrust();
   readonly connections: Budget;
   readonly tunnelConnections: Budget;
   /** Tunnel connections that others made to this pod. */
@@ -136,7 +141,7 @@ export class ServedPod {
     for (const listener of this.#listeners) listener.close();
     this.#tunnelListener?.close();
     for (const stop of this.exchanges) stop();
-    for (const server of this.servers) server.destroy();
+    for (const server of this.servers) server.destroy("the pod is gone");
     this.tunnels.close();
     this.stocks.direct.close();
     this.stocks.local.close();
@@ -154,6 +159,8 @@ export class ServedPod {
         onRefused: (socket, problem) => this.#events.refusedHandshake(this, socket, problem),
       });
     }
+    const distrusted = this.peers.trust(bundle);
+    if (distrusted > 0) this.#events.distrusted(this, distrusted);
     [this.#credentials, this.#bundle] = [credentials, bundle];
   }
 

@@ -5,6 +5,7 @@ import { openSupervisorChannel, type SupervisorChannel } from "../channel/superv
 import { decodeWorkerMessage, type WorkerMessage } from "../channel/message.ts";
 import { encodeWorkerRecord } from "../channel/worker-record.ts";
 import { AgentLink } from "./agent-link.ts";
+import { DISTRUSTED } from "./peer-trust.ts";
 import {
   type Pipeline,
   refuseHandshake,
@@ -131,6 +132,8 @@ export class Worker {
       unready: (pod, socket, direction) => refuseUnready(mesh, pod, socket, direction),
       needSockets: ({ slot }, sockets, count) =>
         this.#supervisor.write(encodeWorkerRecord({ kind: "need", slot, sockets, count })),
+      distrusted: ({ pod }, count) =>
+        log(`${pod.namespace}/${pod.name}: ${count} tunnel connections ended: ${DISTRUSTED}`),
       listenerFailed: (pod, error) => log(`${pod.pod.namespace}/${pod.pod.name}: cannot accept: ${error.message}`),
     };
   }

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { AgentStatus } from "#mesh/admin/agent-status.ts";
+import type { AuthorityStatus } from "#mesh/admin/control-plane-status.ts";
 import type { EnrolmentAnswer } from "#proxy/supervisor/enrolment.ts";
 import { type UnixRequest, UnixClient } from "#local/socket/unix-client.ts";
 import { unwrap } from "#mesh/result.ts";
@@ -189,6 +190,16 @@ export class BareNode {
 
   status(): Promise<AgentStatus> {
     return this.askAgent<AgentStatus>("/status");
+  }
+
+  /** The authority, and where a rotation stands. */
+  certificates(): Promise<AuthorityStatus> {
+    return asked<AuthorityStatus>(join(this.directory, "admin.sock"), "/certificates");
+  }
+
+  /** Has the control plane do something. @throws Error with what it says if it does not */
+  askControlPlane<Answer>(path: string, body: object = {}): Promise<Answer> {
+    return asked<Answer>(join(this.directory, "admin.sock"), path, { method: "POST", body });
   }
 
   /** Asks the agent on its admin socket. */

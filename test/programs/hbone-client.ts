@@ -19,18 +19,20 @@ interface Wish {
   readonly body?: string;
   /** Opens so many tunnels at once, and says how each ended. */
   readonly count?: number;
+  /** Keeps the tunnel open, says `open` when it is, and reports when the connection has ended, however long that takes. */
+  readonly hold?: boolean;
   /** Keeps the connection and waits so long for a GOAWAY, after the answer. */
   readonly waitMs?: number;
 }
 
 const wish = JSON.parse(process.argv[2] ?? "{}") as Wish;
-const { host, port = 15008, alpn = ["h2"], headers = {}, body = "", count = 1, waitMs = 0 } = wish;
+const { host, port = 15008, alpn = ["h2"], headers = {}, body = "", count = 1, waitMs = 0, hold = false } = wish;
 const report: Record<string, unknown> = {};
 
 const finish = (): void => {
   process.stdout.write(`${JSON.stringify(report)}\n`, () => process.exit(0));
 };
-setTimeout(() => {
+const timeout = setTimeout(() => {
   report.error ??= "timeout";
   finish();
 }, 15_000 + waitMs);
@@ -48,6 +50,7 @@ socket.on("error", (error: NodeJS.ErrnoException) => {
 });
 socket.on("close", () => {
   report.error ??= report.status === undefined ? "closed" : undefined;
+  report.closed = true;
   finish();
 });
 socket.on("secureConnect", () => {
@@ -71,15 +74,18 @@ socket.on("secureConnect", () => {
     tunnel.on("response", (response) => {
       report.status = response[":status"];
       report.headers = { ...response };
-      if (response[":status"] === 200) tunnel.end(body);
-      else tunnel.close();
+      if (response[":status"] !== 200) return tunnel.close();
+      if (!hold) return void tunnel.end(body);
+      clearTimeout(timeout);
+      tunnel.write(body);
+      process.stdout.write("open\n");
     });
     tunnel.on("data", (chunk: string) => (text += chunk));
     tunnel.on("error", (error: NodeJS.ErrnoException) => (report.streamError = error.code ?? error.message));
     tunnel.on("close", () => {
       texts.push(text);
       report.rst = tunnel.rstCode;
-      if (++ended < count) return;
+      if (++ended < count || hold) return;
       report.text = texts[0];
       report.answered = texts.filter((each) => each !== "").length;
       setTimeout(finish, waitMs);

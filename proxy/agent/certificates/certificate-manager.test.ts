@@ -355,6 +355,30 @@ test("a bundle that arrives while the CA is being asked again leads to no second
   expect(sign).toHaveBeenCalledTimes(2);
 });
 
+test("a certificate whose root was dropped is replaced at once, and stays while it is not; others are left alone", async () => {
+  const { manager, sign, bundle, clock, held, onIssued } = managed();
+  const both = { ...authority.bundle, roots: [...authority.bundle.roots, ...stranger.bundle.roots] };
+  const by: Record<string, typeof authority> = { [web.identity]: authority, [cart.identity]: stranger };
+  sign.mockImplementation((csr, { identity }, lifetimeMs) =>
+    Promise.resolve(answerTo(csr, lifetimeMs, clock.now(), { by: by[identity] as typeof authority })),
+  );
+  bundle.mockReturnValue(both);
+  manager.want([web, cart]);
+  await settled();
+  manager.bundleArrived();
+  await settled();
+  expect(sign).toHaveBeenCalledTimes(2);
+  bundle.mockReturnValue(stranger.bundle);
+  by[web.identity] = stranger;
+  const before = held();
+  sign.mockImplementationOnce(refusing);
+  manager.bundleArrived();
+  await settled();
+  expect([sign.mock.calls.length, held()]).toEqual([3, before]);
+  await clock.pass(SECOND_MS);
+  expect(onIssued.mock.calls.map(([{ identity }]) => identity)).toEqual([web.identity, cart.identity, web.identity]);
+});
+
 test("an answer is verified with the roots of the moment when it comes", async () => {
   const { manager, sign, bundle, clock, held } = managed();
   const both = { ...authority.bundle, roots: [...authority.bundle.roots, ...stranger.bundle.roots] };

@@ -1,5 +1,6 @@
 import { checkIssuedChain } from "#certs/issue/issued-chain.ts";
 import { renewalTime } from "#certs/issue/renewal.ts";
+import { verifySvid } from "#certs/verify/verify-svid.ts";
 import { createCsr } from "#certs/x509/csr.ts";
 import { generateKeyPair } from "#certs/x509/key-pair.ts";
 import type { Credentials } from "#certs/verify/credentials.ts";
@@ -96,13 +97,24 @@ export class CertificateManager {
     return [...this.#entries.values()].map((entry) => certificateStatus(entry, now));
   }
 
-  /** What was waiting for a trust bundle need not wait any longer. */
+  /**
+   * What was waiting for a trust bundle need not wait any longer, and who has a certificate under a root that was dropped needs
+   * another at once: nobody takes the one it has.
+   */
   bundleArrived(): void {
     for (const entry of this.#entries.values()) {
-      if (entry.credentials || entry.failures === 0 || entry.isRequested) continue;
+      if (entry.isRequested) continue;
+      if (entry.credentials ? this.#isTrusted(entry.credentials) : entry.failures === 0) continue;
       entry.cancel();
       this.#request(entry);
     }
+  }
+
+  #isTrusted({ id, chain }: Credentials): boolean {
+    const bundle = this.#options.bundle(trustDomainOf(id));
+    if (!bundle) return true;
+    const verified = verifySvid(chain, bundle, this.#options.clock.now());
+    return verified.ok || verified.error.reason !== "untrusted-issuer";
   }
 
   #request(entry: Entry): void {

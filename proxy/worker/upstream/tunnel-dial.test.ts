@@ -65,6 +65,7 @@ const dialled = (
     limits = TUNNEL_LIMITS,
     timeoutMs = 10_000,
     signal = new AbortController().signal,
+    watch = (): void => undefined,
     onClosed = (): void => undefined,
   } = {},
 ) =>
@@ -74,6 +75,7 @@ const dialled = (
     clientContext(caller, mesh.bundle),
     limits,
     { timeoutMs, signal },
+    watch,
     onClosed,
   );
 
@@ -89,7 +91,7 @@ test("a tunnel connection proves both sides, and carries tunnels", async () => {
       (tunnel) => void tunnel.accept({}).write(Buffer.from("hello")),
       () => undefined,
     );
-    onTestFinished(() => server.destroy());
+    onTestFinished(() => server.destroy("over"));
   });
   const connection = await dialled(address, { onClosed });
   expect(verified).toHaveBeenCalledWith(caller.id);
@@ -194,7 +196,8 @@ test("somebody of a trust domain that we cannot verify is a mistake of the calle
   const target = { address: ip(address), identity: foreigner.id("shop/payments") };
   const limits = { timeoutMs: 10_000, signal: new AbortController().signal };
   const context = clientContext(caller, mesh.bundle);
-  await expect(dialTunnel(outboundSocket(), target, context, TUNNEL_LIMITS, limits, () => undefined)).rejects.toThrow(
+  const nothing = (): void => undefined;
+  await expect(dialTunnel(outboundSocket(), target, context, TUNNEL_LIMITS, limits, nothing, nothing)).rejects.toThrow(
     /cannot be verified/,
   );
   await vi.waitFor(() => expect(accepted[0]?.destroyed).toBe(true));
@@ -271,7 +274,7 @@ test("a pod that goes after its tunnel connection was made ends it by the pool, 
       () => undefined,
       () => undefined,
     );
-    onTestFinished(() => server.destroy());
+    onTestFinished(() => server.destroy("over"));
   });
   const pod = new AbortController();
   const onClosed = vi.fn<() => void>();

@@ -32,9 +32,13 @@ export interface TunnelTarget {
   readonly identity: SpiffeId;
 }
 
+/** Looks after a connection as long as it is open. */
+export type WatchPeer = (socket: TLSSocket, end: (reason: string) => void) => void;
+
 /**
  * TCP to the pod's tunnel port, TLS with both sides proven, HTTP/2 up to the other end's SETTINGS.
  * @param descriptor an outbound socket of the calling pod
+ * @param watch told of the connection when it is open, to end it when its peer is not trusted any more
  * @throws TunnelDialError
  */
 export const dialTunnel = async (
@@ -43,6 +47,7 @@ export const dialTunnel = async (
   context: ClientContext,
   limits: TunnelLimits,
   dialLimits: DialLimits,
+  watch: WatchPeer,
   onClosed: () => void,
 ): Promise<TunnelConnection> => {
   const raw = await connectTcp(descriptor, target.address, dialLimits);
@@ -50,10 +55,12 @@ export const dialTunnel = async (
   dialLimits.signal.addEventListener("abort", onAbort);
   try {
     const socket = await secure(raw, target.identity, context);
-    return await openTunnelConnection(socket, limits, onClosed).catch((error: unknown) => {
+    const connection = await openTunnelConnection(socket, limits, onClosed).catch((error: unknown) => {
       const detail = error instanceof Error ? error.message : String(error);
       throw new TunnelDialError("settings", `${detail}; it may not accept our certificate`);
     });
+    watch(socket, (reason) => connection.destroy(reason));
+    return connection;
   } catch (error) {
     raw.destroy();
     throw error;
