@@ -1,7 +1,7 @@
-import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { Output } from "#wire/output.ts";
 import { readBytes } from "./read-bytes.ts";
+import { resetConnection } from "./reset-connection.ts";
 
 /** So much may wait to be sent; more is not welcome. Also what may have come and not been consumed. */
 export const BUFFERED_BYTES = 64 * 1024;
@@ -15,6 +15,8 @@ export interface ByteStreamHandler {
   writable(): void;
   /** The peer does not take what was written, until {@link writable}. */
   blocked(): void;
+  /** What was written has left, and our end after it. */
+  finished?(): void;
   /** The stream is gone. Called once; nothing follows. */
   gone(reason: string): void;
 }
@@ -38,6 +40,7 @@ export class Http1ByteStream {
     this.#handler = handler;
     duplex.allowHalfOpen = true;
     readBytes(duplex, (chunk) => this.#guard(() => handler.data(chunk)));
+    duplex.once("finish", () => this.#handler.finished?.());
     duplex.once("end", () => this.#guard(() => handler.ended()));
     duplex.on("drain", this.#flush);
     duplex.on("error", (error: Error) => (this.#reason = error.message));
@@ -55,6 +58,11 @@ export class Http1ByteStream {
   /** Whether the peer does not take what was written. */
   get isBlocked(): boolean {
     return this.#duplex.writableNeedDrain;
+  }
+
+  /** Whether what was written has left, and our end after it. */
+  get isFinished(): boolean {
+    return this.#duplex.writableFinished;
   }
 
   /** @param bytes must not change afterwards */
@@ -87,8 +95,7 @@ export class Http1ByteStream {
   abort(reason: string): void {
     if (this.#isGone) return;
     this.#reason = reason;
-    if (isTcp(this.#duplex)) this.#duplex.resetAndDestroy();
-    else this.#duplex.destroy();
+    resetConnection(this.#duplex);
   }
 
   /** Closes both directions now; what waits is lost. */
@@ -153,7 +160,3 @@ export class Http1ByteStream {
     this.#handler.gone(this.#reason);
   };
 }
-
-/** TLS and Unix sockets know no RST; TLS has its own mark of an end, which `destroy` does not send. */
-const isTcp = (duplex: Duplex): duplex is Socket =>
-  duplex instanceof Socket && !("encrypted" in duplex) && duplex.remotePort !== undefined;

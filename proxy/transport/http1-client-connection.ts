@@ -106,7 +106,8 @@ export class Http1ClientConnection {
 
   /** Ends the connection now; an exchange is broken off. */
   destroy(reason: string): void {
-    this.#stream.destroy(reason);
+    if (this.#exchange === undefined) this.#stream.destroy(reason);
+    else this.#stream.abort(reason);
   }
 
   #mustBeFree(): void {

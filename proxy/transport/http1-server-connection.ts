@@ -72,6 +72,7 @@ export class Http1ServerConnection {
       ended: () => this.#onEnded(),
       writable: () => this.#onWritable(),
       blocked: () => this.#await("room"),
+      finished: () => this.#onFinished(),
       gone: (reason) => this.#onGone(reason),
     });
     this.#writer = new ResponseWriter((bytes) => this.#stream.write(bytes));
@@ -343,11 +344,11 @@ export class Http1ServerConnection {
   }
 
   #onTimeout(): void {
-    if (this.#phase === "closing" || this.#phase === "closed") {
+    if (this.#phase === "closing" && this.#stream.isFinished) {
       this.#stream.destroy("it was not closed in time");
       return;
     }
-    if (this.#stream.isBlocked) {
+    if (this.#phase === "closing" || this.#stream.isBlocked) {
       this.#stream.abort("the client does not read its answer");
       return;
     }
@@ -386,7 +387,12 @@ export class Http1ServerConnection {
     this.#heldBytes = 0;
     this.#stream.setReading(true);
     this.#stream.end();
-    this.#deadline.set(this.#settings.patience.closeMs);
+    this.#deadline.set(this.#settings.patience.contentIdleMs);
+  }
+
+  /** The time to close begins when the client has had the chance to take all of it. */
+  #onFinished(): void {
+    if (this.#phase === "closing") this.#deadline.set(this.#settings.patience.closeMs);
   }
 
   #onGone(reason: string): void {
