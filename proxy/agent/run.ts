@@ -2,6 +2,7 @@ import pino from "pino";
 import { systemClock } from "#mesh/clock.ts";
 import { encodeAgentRecord } from "../channel/agent-record.ts";
 import { openSupervisorChannel } from "../channel/supervisor-channel.ts";
+import { confineAgent } from "../kernel/confinement.ts";
 import { Agent } from "./agent.ts";
 import { serveHttp } from "./http-endpoints.ts";
 import { readSettings } from "./settings.ts";
@@ -13,6 +14,7 @@ const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 
 try {
   const settings = readSettings(process.env);
+  confineAgent();
   const destination = pino.destination({
     dest: 1,
     sync: false,

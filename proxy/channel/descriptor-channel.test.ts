@@ -4,7 +4,7 @@ import * as fc from "fast-check";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { fileOf, openDescriptors, someDescriptor } from "../testing/open-descriptors.ts";
 import type * as Libc from "../kernel/libc.ts";
-import { close, type MessageHeader, sendmsg } from "../kernel/libc.ts";
+import { close, lastError, type MessageHeader, sendmsg } from "../kernel/libc.ts";
 import {
   closeDescriptors,
   DescriptorSender,
@@ -215,4 +215,19 @@ test("a stream pair joins two sockets", async () => {
   const [chunk] = (await once(far ?? new Socket(), "data")) as [Buffer];
   expect(chunk.toString()).toBe("over");
   far?.destroy();
+});
+
+test("nothing can be sent in the other direction: what is not read would be held, with its descriptors", () => {
+  const { packets } = channel();
+  const payload = Uint8Array.of(1);
+  const header: MessageHeader = {
+    name: null,
+    nameLength: 0,
+    vectors: [{ base: payload, length: 1 }],
+    vectorCount: 1,
+    control: null,
+    controlLength: 0,
+    flags: 0,
+  };
+  expect([sendmsg(packets, header, 0x4000), lastError()]).toEqual([-1, "EPIPE"]);
 });

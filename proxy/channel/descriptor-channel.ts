@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import { close, lastError, type MessageHeader, must, recvmsg, sendmsg, socketpair } from "../kernel/libc.ts";
+import { close, lastError, type MessageHeader, must, recvmsg, sendmsg, shutdown, socketpair } from "../kernel/libc.ts";
 
 /** One message of a descriptor channel. Whoever receives it owns the descriptors and must close them. */
 export interface DescriptorMessage {
@@ -22,6 +22,7 @@ const SOCK_STREAM = 1;
 const SOCK_SEQPACKET = 5;
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
+const SHUT_RD = 0;
 const SOL_SOCKET = 1;
 const SCM_RIGHTS = 1;
 const MSG_DONTWAIT = 0x40;
@@ -70,6 +71,8 @@ export class DescriptorSender {
     this.#packets = ends.packets;
     this.#bell = bell;
     this.#onHung = onHung;
+    // Nobody reads here: what the other side wants to send, descriptors among it, is refused at once.
+    must("shutdown", shutdown(ends.packets, SHUT_RD));
   }
 
   /**

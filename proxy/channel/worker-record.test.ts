@@ -1,6 +1,12 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { decodeWorkerRecord, encodeWorkerRecord, RECORD_BYTES, type WorkerRecord } from "./worker-record.ts";
+import {
+  decodeWorkerRecord,
+  encodeWorkerRecord,
+  MAX_NEEDED,
+  RECORD_BYTES,
+  type WorkerRecord,
+} from "./worker-record.ts";
 
 const uint32 = fc.integer({ min: 0, max: 2 ** 32 - 1 });
 const record: fc.Arbitrary<WorkerRecord> = fc.oneof(
@@ -9,7 +15,7 @@ const record: fc.Arbitrary<WorkerRecord> = fc.oneof(
     kind: fc.constant("need" as const),
     slot: uint32,
     sockets: fc.constantFrom("direct" as const, "local" as const),
-    count: fc.integer({ min: 1, max: 2 ** 32 - 1 }),
+    count: fc.integer({ min: 1, max: MAX_NEEDED }),
   }),
 );
 
@@ -54,6 +60,8 @@ test.each<[string, Uint8Array]>([
   ["ready with a count", bytesOf(1, 0, 0, 0, 1)],
   ["ready with a kind of sockets", bytesOf(1, 1)],
   ["a need of nothing", bytesOf(2, 0, 0, 1, 0)],
+  ["a need of more than anybody needs", bytesOf(2, 0, 0, 1, MAX_NEEDED + 1)],
+  ["a need of all there are", bytesOf(2, 0, 0, 1, 2 ** 32 - 1)],
   ["a need of an unknown kind of sockets", bytesOf(2, 2, 0, 1, 1)],
   ["a need with something behind it", bytesOf(2, 0, 0, 1, 1, 1)],
   ["a need with something within it", bytesOf(2, 0, 1, 1, 1)],

@@ -12,6 +12,9 @@ export type WorkerRecord =
 
 export const RECORD_BYTES = 16;
 
+/** More than a stock and all who may wait for it ever need at once (10,064, see upstream/socket-stock.ts). */
+export const MAX_NEEDED = 16_384;
+
 const READY = 1;
 const NEED = 2;
 
@@ -41,7 +44,9 @@ export const decodeWorkerRecord = (bytes: Uint8Array): WorkerRecord | undefined 
   const [slot, count] = [view.getUint32(4, true), view.getUint32(8, true)];
   if (zero !== 0 || sockets > 1) return undefined;
   if (kind === NEED)
-    return count > 0 ? { kind: "need", slot, sockets: sockets === 1 ? "local" : "direct", count } : undefined;
+    return count > 0 && count <= MAX_NEEDED
+      ? { kind: "need", slot, sockets: sockets === 1 ? "local" : "direct", count }
+      : undefined;
   if (sockets !== 0 || count !== 0) return undefined;
   return kind === READY && slot === 0 ? { kind: "ready" } : undefined;
 };

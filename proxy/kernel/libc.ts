@@ -28,6 +28,14 @@ export interface MessageHeader {
   flags: number;
 }
 
+koffi.struct("sock_fprog", { length: "uint16_t", filter: "void *" });
+
+/** `struct sock_fprog`: a program of the kernel's packet filter, and its number of instructions (linux/filter.h). */
+export interface FilterProgram {
+  length: number;
+  filter: Uint8Array;
+}
+
 type Native<Arguments extends unknown[]> = (...args: Arguments) => number;
 
 const native = <Arguments extends unknown[]>(signature: string): Native<Arguments> =>
@@ -37,6 +45,7 @@ export const setns = native<[fd: number, kind: number]>("int setns(int, int)");
 export const socket = native<[family: number, type: number, protocol: number]>("int socket(int, int, int)");
 export const bind = native<[fd: number, address: Uint8Array, length: number]>("int bind(int, void *, uint32_t)");
 export const listen = native<[fd: number, backlog: number]>("int listen(int, int)");
+export const shutdown = native<[fd: number, how: number]>("int shutdown(int, int)");
 const fcntl = native<[fd: number, command: number, argument: number]>("int fcntl(int, int, int)");
 export const close = native<[fd: number]>("int close(int)");
 export const ioctl = native<[fd: number, request: number]>("int ioctl(int, unsigned long)");
@@ -60,6 +69,9 @@ export const send = native<[fd: number, data: Uint8Array, length: number, flags:
 );
 export const recv = native<[fd: number, data: Uint8Array, length: number, flags: number]>(
   "intptr_t recv(int, void *, size_t, int)",
+);
+export const seccomp = native<[systemCall: number, operation: number, flags: number, program: FilterProgram]>(
+  "long syscall(long, long, long, sock_fprog *)",
 );
 export const prctl = native<[option: number, a: number, b: number, c: number, d: number]>(
   "int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)",

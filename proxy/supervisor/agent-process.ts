@@ -94,14 +94,20 @@ export class AgentProcess {
       this.#log,
       onExit,
     );
-    process.onBytes(recordReader(AGENT_RECORD_BYTES, (bytes) => this.#onRecord(bytes)));
+    process.onBytes(recordReader(AGENT_RECORD_BYTES, this.#listener(process)));
     return process;
   }
 
-  #onRecord(bytes: Uint8Array): void {
-    const record = decodeAgentRecord(bytes);
-    if (record) return this.#events.record(record);
-    this.#log("error", "agent sent a malformed record; ending it");
-    this.kill();
+  /** An agent that writes what no honest agent writes is not one any more; whatever else it has written is not read. */
+  #listener(process: ConfinedProcess): (bytes: Uint8Array) => void {
+    let isTrusted = true;
+    return (bytes) => {
+      const record = isTrusted ? decodeAgentRecord(bytes) : undefined;
+      if (record) return this.#events.record(record);
+      if (!isTrusted) return;
+      isTrusted = false;
+      this.#log("error", "agent sent a malformed record; ending it");
+      process.kill();
+    };
   }
 }

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { forbidRings } from "../kernel/confinement.ts";
 import { forbidDumps } from "../kernel/hardening.ts";
 import { serveEnrolment } from "./enrolment-server.ts";
 import { stdoutLog } from "./log.ts";
@@ -8,6 +9,7 @@ import { readSettings } from "./settings.ts";
 /** The supervisor: the one privileged process of a node. It speaks no network protocol. */
 const main = async (): Promise<void> => {
   forbidDumps();
+  forbidRings();
   const settings = readSettings(process.env);
   const log = stdoutLog({ process: "supervisor", node: settings.node });
   const proxy = new NodeProxy(settings, log, () => performance.now());

@@ -148,8 +148,29 @@ test.each([
 ])("a worker that says %s is ended", (_, bytes) => {
   const { log, events } = running();
   const worker = FakeProcess.latest("worker 0");
+  const good = encodeWorkerRecord({ kind: "need", slot: 1, sockets: "local", count: 1 });
   worker.write(encodeWorkerRecord({ kind: "ready" }));
-  worker.write(bytes);
+  worker.write(Buffer.concat([bytes, bytes, good]));
+  worker.write(good);
   expect([worker.wasKilled, events.record.mock.calls.length]).toEqual([true, 1]);
-  expect(log.mock.lastCall).toEqual(["error", "worker sent a malformed record; ending it", { worker: 0 }]);
+  expect(log.mock.calls).toEqual([["error", "worker sent a malformed record; ending it", { worker: 0 }]]);
+});
+
+test("a worker that says more than any honest one is ended, one that says as much for ever is not", () => {
+  const { events, log } = running();
+  const good = encodeWorkerRecord({ kind: "need", slot: 1, sockets: "local", count: 1 });
+  const many = (count: number): Uint8Array => Buffer.concat(Array.from({ length: count }, () => good));
+  const [honest, flooding] = [FakeProcess.latest("worker 0"), FakeProcess.latest("worker 1")];
+  honest.write(many(200_000));
+  for (let second = 0; second < 10; second++) {
+    vi.advanceTimersByTime(1_000);
+    honest.write(many(20_000));
+  }
+  expect([honest.wasKilled, events.record.mock.calls.length]).toEqual([false, 400_000]);
+  flooding.write(many(200_001));
+  flooding.write(many(1_000));
+  expect([flooding.wasKilled, events.record.mock.calls.length]).toEqual([true, 600_000]);
+  expect(log.mock.calls).toEqual([
+    ["error", "worker sent more records than any honest worker; ending it", { worker: 1 }],
+  ]);
 });

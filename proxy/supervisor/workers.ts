@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { Allowance } from "./allowance.ts";
 import { ConfinedProcess, type ConfinedProgram } from "./confined-process.ts";
 import type { Log } from "./log.ts";
 import type { SupervisorSettings } from "./settings.ts";
@@ -29,6 +30,11 @@ const MAX_RESTART_DELAY_MS = 5_000;
 /** A worker that lived so long counts as started. */
 const SETTLED_MS = 10_000;
 const MAX_HEAP_MB = 512;
+/**
+ * Records of a worker. An honest one needs at least two sockets with each, so that its sockets run out first; the burst is what
+ * 1,000 pods that wait for sockets say while the supervisor stands still for 20 s.
+ */
+const RECORDS = { perSecond: 20_000, burst: 200_000 } as const;
 
 /** Starts the workers, and again when they end. */
 export class Workers {
@@ -144,17 +150,23 @@ export class Workers {
     }
   }
 
-  /** A worker that writes what no honest worker writes is not one any more. */
+  /** A worker that writes what no honest worker writes is not one any more; whatever else it has written is not read. */
   #listen(worker: Worker): void {
+    const allowance = new Allowance(this.#now, RECORDS);
     let isReady = false;
-    const onRecord = (bytes: Uint8Array): void => {
-      const record = decodeWorkerRecord(bytes);
-      if (record && !(record.kind === "ready" && isReady)) {
-        isReady ||= record.kind === "ready";
-        return this.#events.record(worker, record);
-      }
-      this.#log("error", "worker sent a malformed record; ending it", { worker: worker.index });
+    let isTrusted = true;
+    const distrust = (misdeed: string): void => {
+      isTrusted = false;
+      this.#log("error", `worker sent ${misdeed}; ending it`, { worker: worker.index });
       worker.process.kill();
+    };
+    const onRecord = (bytes: Uint8Array): void => {
+      if (!isTrusted) return;
+      if (allowance.take(1) === 0) return distrust("more records than any honest worker");
+      const record = decodeWorkerRecord(bytes);
+      if (!record || (record.kind === "ready" && isReady)) return distrust("a malformed record");
+      isReady ||= record.kind === "ready";
+      this.#events.record(worker, record);
     };
     worker.process.onBytes(recordReader(RECORD_BYTES, onRecord));
   }

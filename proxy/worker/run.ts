@@ -1,5 +1,6 @@
 import { Socket } from "node:net";
 import { makeStreamPair } from "../channel/descriptor-channel.ts";
+import { confineWorker } from "../kernel/confinement.ts";
 import { socketDescriptor } from "../kernel/socket-descriptor.ts";
 import { readSettings } from "./settings.ts";
 import { Worker } from "./worker.ts";
@@ -20,6 +21,7 @@ const testSocketDescriptor = (): void => {
 try {
   const settings = readSettings(process.env);
   testSocketDescriptor();
+  confineWorker();
   new Worker(settings, () => performance.now(), log).start();
 } catch (error) {
   log(error instanceof Error ? (error.stack ?? error.message) : String(error));

@@ -9,7 +9,7 @@ const PROGRAMS = join(import.meta.dirname, "../programs");
 let node: BareNode;
 
 beforeAll(async () => {
-  node = await BareNode.make(["client", "web", "busy", "probed", "spare", "runner", "partner"]);
+  node = await BareNode.make(["client", "web", "busy", "probed", "spare", "runner", "partner", "late"]);
   await node.startControlPlane();
   // Both would reach the children if they inherited anything.
   await node.startSupervisor({ NODE_OPTIONS: "--no-deprecation", SECRET: "not for children" });
@@ -23,6 +23,21 @@ const listens = (started: Started): Promise<void> =>
     () => started.output.includes("listening"),
     () => started.output,
   );
+
+test.runIf(process.getuid?.() === 0)(
+  "another user is kept away from enrolment by the file system, and where that fails by the kernel's word",
+  async () => {
+    const path = join(node.directory, "run/enrol.sock");
+    const script = `const socket = require("net").connect(process.argv[1]).on("error", (e) => console.log(e.code)).on("close", () => console.log("closed")).on("data", (text) => console.log(String(text)));
+      socket.write('{"version":1,"kind":"complete"}\\n');`;
+    const ask = () => node.sandbox.run([process.execPath, "-e", script, path], { asUser: 65_534 });
+    expect(await ask()).toBe("EACCES\nclosed\n");
+    await node.sandbox.run(["chmod", "666", path]);
+    onTestFinished(() => void node.sandbox.run(["chmod", "600", path]));
+    expect(await ask()).toMatch(/^(EPIPE\n|ECONNRESET\n)?closed\n$/);
+    expect(node.supervisor?.output).toContain("a process of another user tried to enrol pods");
+  },
+);
 
 /** Starts the servers in a pod, if they do not run there yet. */
 const serve = async (netns: string): Promise<void> => {
@@ -85,15 +100,32 @@ test("a pod in which somebody listens on the proxy's port is refused, and nothin
   expect(await node.enrol("busy")).toMatchObject({ kind: "enrolled" });
 });
 
-test("once enrolled, nobody else can listen on the proxy's ports, not even beside it", async () => {
+const FOREIGN_BIND = join(PROGRAMS, "foreign-bind.ts");
+
+test("once enrolled, nobody in the pod can listen on the proxy's ports, not even beside it, whatever it tries and may do", async () => {
   await node.enrol("web");
-  for (const port of [15001, 15006, 15008]) {
-    for (const host of ["::", "0.0.0.0", node.address("web"), "127.0.0.1"]) {
-      const script = `require("net").createServer().on("error", (e) => console.log(e.code)).listen({ port: ${port}, host: "${host}", reusePort: true }, () => { console.log("stolen"); process.exit(); })`;
-      const output = await node.sandbox.run([process.execPath, "-e", script], { netns: "web" });
-      expect(output.trim(), `${host}:${port}`).toBe("EADDRINUSE");
-    }
-  }
+  const addresses = ["::", "0.0.0.0", "127.0.0.1", "::1", node.address("web"), node.address("web", 6)].join();
+  const command = [process.execPath, FOREIGN_BIND, "now", "15001,15006,15008", addresses];
+  const outcomes = JSON.parse(await node.sandbox.run(command, { netns: "web" })) as Readonly<Record<string, string>>;
+  expect(Object.keys(outcomes).length).toBeGreaterThanOrEqual(3 * 6 * 6);
+  expect(Object.entries(outcomes).filter(([, outcome]) => outcome !== "EADDRINUSE")).toEqual([]);
+});
+
+test("who has bound one of the ports before the pod was enrolled cannot listen there afterwards", async () => {
+  const command = [process.execPath, FOREIGN_BIND, "early", "15006", node.address("late")];
+  const early = node.sandbox.start(command, { netns: "late" });
+  await until(
+    () => early.output.includes("bound"),
+    () => early.output,
+  );
+  const answer = await node.enrol("late");
+  early.endInput("listen\n");
+  await until(
+    () => early.hasEnded,
+    () => early.output,
+  );
+  // Either the pod is captured and it does not listen, or it is refused, and nothing is captured.
+  expect([answer.kind, early.output]).toEqual(["enrolled", "bound\nEADDRINUSE\n"]);
 });
 
 test("enrolling the same pod again changes nothing, and a request that is no request is an error of its own", async () => {
@@ -265,6 +297,8 @@ test("every thread of agent and workers is without privileges, under users of th
         expect(status.get(set), `${set} of ${thread}`).toBe("0000000000000000");
       }
       expect(status.get("NoNewPrivs")).toBe("1");
+      // A filter of system calls; what they can do under it: hostile-worker.scenario.test.ts.
+      expect(status.get("Seccomp")).toBe("2");
     }
     users.add((await statusOf(pid)).get("Uid") ?? "");
     expect((await proc(pid, "cmdline")).split("\0")).toContain("--disable-sigusr1");

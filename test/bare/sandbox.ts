@@ -154,9 +154,9 @@ export class Started {
     return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
 
-  /** Ends what it reads. */
-  endInput(): void {
-    this.#child.stdin?.end();
+  /** Ends what it reads, after this. */
+  endInput(last = ""): void {
+    this.#child.stdin?.end(last);
   }
 
   kill(signal: NodeJS.Signals = "SIGKILL"): void {
