@@ -1,12 +1,12 @@
 import type { Duplex } from "node:stream";
 import type { Field } from "#wire/field.ts";
-import { field, type ReceivedRequestHead } from "#wire/http1/head.ts";
+import type { ReceivedRequestHead } from "#wire/http1/head.ts";
 import { Http1Error } from "#wire/http1/http1-error.ts";
-import { RequestReader } from "#wire/http1/request-reader.ts";
-import { ResponseWriter } from "#wire/http1/response-writer.ts";
 import { BUFFERED_BYTES, Http1ByteStream } from "./http1-byte-stream.ts";
-import { Deadline } from "./http1-deadline.ts";
 import type { Http1ServerSettings } from "./http1-limits.ts";
+import { type BytesAre, RequestIntake } from "./http1-request-intake.ts";
+import { ServerAnswers } from "./http1-server-answers.ts";
+import { ServerClock, type WaitsFor } from "./http1-server-clock.ts";
 import { type ExchangeOwner, ServerExchange } from "./http1-server-exchange.ts";
 import { failureText, type Http1Failure, type Http1ServerStream, type Http1StreamHandler } from "./http1-stream.ts";
 
@@ -28,9 +28,6 @@ export interface Http1ServerHandler {
  */
 type Phase = "open" | "tunnel" | "closing" | "closed";
 
-/** What has a time of its own: the client, with a next request or the rest of one, or with taking what we send; or else us. */
-type WaitsFor = "request" | "head" | "content" | "rest" | "room" | "us";
-
 /**
  * Speaks HTTP/1 to a client over a stream of bytes. Requests are answered in order: the next is read when the last was
  * answered and the client has taken the answer (H1-26). What a handler throws comes out after the connection was aborted.
@@ -38,34 +35,17 @@ type WaitsFor = "request" | "head" | "content" | "rest" | "room" | "us";
 export class Http1ServerConnection {
   readonly #stream: Http1ByteStream;
   readonly #settings: Http1ServerSettings;
-  readonly #times: Readonly<Record<WaitsFor, number>>;
   readonly #handler: Http1ServerHandler;
-  readonly #reader: RequestReader;
-  readonly #writer: ResponseWriter;
-  readonly #deadline = new Deadline(() => this.#onTimeout());
+  readonly #intake: RequestIntake;
+  readonly #answers: ServerAnswers;
+  readonly #clock: ServerClock;
   #phase: Phase = "open";
   #exchange: ServerExchange | undefined;
-  /** Came while a request is being answered: later requests, or the beginning of a tunnel. */
-  #held: Uint8Array[] = [];
-  #heldBytes = 0;
-  #isReading = false;
   /** Set while a handler is called and left set when it throws: its errors are not the peer's. */
   #isTelling = false;
-  #waitsFor: WaitsFor | undefined;
-  #hasPeerEnded = false;
-  #isDraining = false;
 
   constructor(duplex: Duplex, settings: Http1ServerSettings, handler: Http1ServerHandler) {
     this.#settings = settings;
-    const { headMs, contentIdleMs, keepAliveMs, closeMs } = settings.patience;
-    this.#times = {
-      request: keepAliveMs,
-      head: headMs,
-      content: contentIdleMs,
-      rest: closeMs,
-      room: contentIdleMs,
-      us: Infinity,
-    };
     this.#handler = handler;
     this.#stream = new Http1ByteStream(duplex, {
       data: (chunk) => this.#onData(chunk),
@@ -75,28 +55,29 @@ export class Http1ServerConnection {
       finished: () => this.#onFinished(),
       gone: (reason) => this.#onGone(reason),
     });
-    this.#writer = new ResponseWriter((bytes) => this.#stream.write(bytes));
-    this.#reader = new RequestReader(
-      {
-        onHead: (head) => this.#onHead(head),
-        onData: (data) => this.#onContent(data),
-        onEnd: (trailers) => this.#onRequestEnd(trailers),
-      },
-      settings.rules,
-      settings.limits,
-    );
-    this.#deadline.set(settings.patience.headMs);
+    this.#answers = new ServerAnswers((bytes) => this.#stream.write(bytes));
+    this.#intake = new RequestIntake(settings, {
+      bytesAre: () => BYTES_ARE[this.#phase],
+      mayRead: () => this.#mayRead(),
+      head: (head) => this.#onHead(head),
+      content: (data) => this.#onContent(data),
+      end: (trailers) => this.#onRequestEnd(trailers),
+      tunnelData: (chunk) => this.#onTunnelData(chunk),
+      ended: () => this.#readEnd(),
+      failed: (error) => this.#onReadFailure(error),
+    });
+    this.#clock = new ServerClock(settings.patience, () => this.#onTimeout());
   }
 
   /** Whether nothing is being answered or received. */
   get isIdle(): boolean {
-    return this.#phase === "open" && this.#exchange === undefined && this.#reader.isIdle && this.#heldBytes === 0;
+    return this.#phase === "open" && this.#exchange === undefined && this.#intake.isIdle;
   }
 
   /** No more requests: the answer that is not begun yet says so, and the connection ends with the last one. */
   drain(): void {
-    if (this.#phase !== "open" || this.#isDraining) return;
-    this.#isDraining = true;
+    if (this.#phase !== "open" || this.#answers.isDraining) return;
+    this.#answers.isDraining = true;
     if (this.isIdle) this.#close();
   }
 
@@ -108,12 +89,8 @@ export class Http1ServerConnection {
   // What the peer sends.
 
   #onData(chunk: Uint8Array): void {
-    if (this.#phase === "tunnel") this.#onTunnelData(chunk);
-    else if (this.#phase === "open") {
-      if (this.#heldBytes > 0 || !this.#mayRead()) this.#hold(chunk);
-      else this.#read(chunk);
-      this.#watch();
-    }
+    this.#intake.take(chunk);
+    this.#watch();
   }
 
   /** The next request waits until the last was answered, and the answer has left. */
@@ -122,51 +99,20 @@ export class Http1ServerConnection {
     return exchange === undefined ? !this.#stream.isFull : !exchange.isRequestDone;
   }
 
-  #read(chunk: Uint8Array): void {
-    let rest = chunk;
-    this.#isReading = true;
-    try {
-      while (rest.length > 0 && this.#phase === "open" && this.#mayRead()) {
-        const taken = this.#reader.read(rest);
-        rest = rest.subarray(taken);
-      }
-    } catch (error) {
-      this.#onReadFailure(error);
-    } finally {
-      this.#isReading = false;
-    }
-    if (rest.length === 0) return;
-    if (this.#phase === "open") this.#hold(rest);
-    else if (this.#phase === "tunnel") this.#onTunnelData(rest);
-  }
-
-  #hold(bytes: Uint8Array): void {
-    this.#held.push(bytes);
-    this.#heldBytes += bytes.length;
-  }
-
-  /** Reads what was held, as far as that may be read now. */
-  #readHeld(): void {
-    if (this.#isReading) return;
-    while (this.#heldBytes > 0 && (this.#phase === "tunnel" || (this.#phase === "open" && this.#mayRead()))) {
-      const held = this.#held;
-      this.#held = [];
-      this.#heldBytes = 0;
-      const chunk = held.length === 1 ? (held[0] as Uint8Array) : Buffer.concat(held);
-      if (this.#phase === "tunnel") this.#onTunnelData(chunk);
-      else this.#read(chunk);
-    }
-    if (this.#hasPeerEnded && this.#heldBytes === 0) this.#readEnd();
+  /** Goes on with what was held. */
+  #resume(): void {
+    if (this.#intake.isReading) return;
+    this.#intake.resume();
     this.#watch();
   }
 
   #onEnded(): void {
-    this.#hasPeerEnded = true;
+    this.#intake.end();
     const isAnswering = this.#exchange?.isRequestDone === true;
     if (this.#phase === "tunnel") this.#endTunnel();
     else if (isAnswering && this.#settings.halfClose === "abort")
       this.#stream.abort("the client closed the connection");
-    else if (this.#phase === "open" && this.#heldBytes === 0) this.#readEnd();
+    else if (this.#phase === "open" && this.#intake.heldBytes === 0) this.#readEnd();
     this.#watch();
   }
 
@@ -176,7 +122,7 @@ export class Http1ServerConnection {
     if (this.#phase !== "open") return;
     if (this.#exchange?.isRequestDone === true) return;
     try {
-      this.#reader.readEnd();
+      this.#intake.readEnd();
       if (this.#exchange === undefined) this.#close();
     } catch (error) {
       this.#onReadFailure(error);
@@ -186,10 +132,10 @@ export class Http1ServerConnection {
   #onHead(head: ReceivedRequestHead): void {
     const { method, version, isPersistent } = head;
     // A copy: the head holds on to the chunk that it came in.
-    this.#writer.answer({ method, version, isPersistent });
+    this.#answers.begin({ method, version, isPersistent });
     const exchange = new ServerExchange(this.#exchangeOwner, head);
     this.#exchange = exchange;
-    this.#waitsFor = undefined;
+    this.#clock.renew();
     this.#isTelling = true;
     exchange.handler = this.#handler.request(exchange, head);
     this.#isTelling = false;
@@ -229,7 +175,7 @@ export class Http1ServerConnection {
   }
 
   #declineSwitch(exchange: ServerExchange): void {
-    this.#reader.declineSwitch();
+    this.#intake.declineSwitch();
     this.#endRequest(exchange, []);
   }
 
@@ -237,28 +183,17 @@ export class Http1ServerConnection {
 
   readonly #exchangeOwner: ExchangeOwner = {
     isCurrent: (exchange) => exchange === this.#exchange && (this.#phase === "open" || this.#phase === "tunnel"),
-    sendInformational: (exchange, head) => {
-      if (head.status === 100) exchange.hasContinued = true;
-      this.#writer.writeInformational(head);
-    },
+    sendInformational: (exchange, head) => this.#answers.writeInformational(exchange, head),
     sendHead: (exchange, head, protocols) => {
-      this.#beforeHead(exchange);
-      this.#writer.writeHead(head, protocols);
+      this.#answers.writeHead(exchange, head, protocols);
       this.#afterHead(exchange);
     },
     forwardHead: (exchange, head) => {
-      if (head.status < 200 && head.status !== 101) {
-        if (head.status === 100) exchange.hasContinued = true;
-        this.#writer.forwardHead(head);
-        return;
-      }
-      this.#beforeHead(exchange);
-      this.#writer.forwardHead(head);
-      this.#afterHead(exchange);
+      if (this.#answers.forwardHead(exchange, head)) this.#afterHead(exchange);
     },
     write: (bytes) => {
       if (this.#phase === "tunnel") this.#stream.write(bytes);
-      else this.#writer.writeData(bytes);
+      else this.#answers.writeData(bytes);
       return !this.#stream.isFull;
     },
     end: (exchange, trailers) => this.#endResponse(exchange, trailers),
@@ -269,21 +204,12 @@ export class Http1ServerConnection {
     consumed: () => this.#watch(),
   };
 
-  /**
-   * Whether content follows a client that waited for 100 and gets its answer instead is known to the client alone: the
-   * connection ends (RFC 9110 section 10.1.1).
-   */
-  #beforeHead(exchange: ServerExchange): void {
-    const isAwaiting = exchange.expectsContinue && !exchange.hasContinued && !exchange.isRequestDone;
-    if (!exchange.isAnswered && (isAwaiting || this.#isDraining)) this.#writer.closeAfter();
-  }
-
   #afterHead(exchange: ServerExchange): void {
     exchange.isAnswered = true;
-    if (this.#writer.isTunnel) {
+    if (this.#answers.isTunnel) {
       this.#phase = "tunnel";
       exchange.unconsumed = 0;
-      this.#readHeld();
+      this.#resume();
     } else if (exchange.isOffer && exchange.isRequestDone) this.#declineSwitch(exchange);
   }
 
@@ -295,7 +221,7 @@ export class Http1ServerConnection {
       return;
     }
     try {
-      this.#writer.writeEnd(trailers);
+      this.#answers.writeEnd(trailers);
     } catch (error) {
       this.#exchange = undefined;
       this.#stream.abort("an answer was shorter than it said");
@@ -304,15 +230,14 @@ export class Http1ServerConnection {
     exchange.isResponseDone = true;
     exchange.unconsumed = 0;
     if (exchange.isRequestDone) this.#finish(exchange);
-    else if (this.#writer.isClosed) this.#close();
-    this.#readHeld();
+    else if (this.#answers.isLast) this.#close();
+    this.#resume();
   }
 
   #finish(exchange: ServerExchange): void {
     this.#exchange = undefined;
-    const isLast = this.#writer.isClosed || this.#reader.isLast || this.#isDraining;
-    const isOver = this.#hasPeerEnded && this.#heldBytes === 0 && !this.#isReading;
-    if (isLast || isOver) this.#close();
+    const isLast = this.#answers.isLast || this.#intake.isLast || this.#answers.isDraining;
+    if (isLast || this.#intake.isOver) this.#close();
     exchange.handler.closed?.();
   }
 
@@ -352,7 +277,7 @@ export class Http1ServerConnection {
       this.#stream.abort("the client does not read its answer");
       return;
     }
-    const isInside = this.#exchange !== undefined || !this.#reader.isIdle;
+    const isInside = this.#exchange !== undefined || !this.#intake.isBetweenRequests;
     if (isInside) this.#breakOff({ kind: "timeout", message: "the client took too long to send its request" }, 408);
     else this.#close();
   }
@@ -364,35 +289,25 @@ export class Http1ServerConnection {
     if (exchange?.isAnswered === true && !exchange.isResponseDone) {
       this.#stream.abort(failureText(failure));
     } else {
-      if (exchange === undefined) this.#writer.answer({ method: "GET", version: "1.1", isPersistent: false });
-      if (exchange?.isResponseDone !== true) this.#writeError(status);
+      if (exchange?.isResponseDone !== true) this.#answers.refuse(exchange, status);
       this.#close();
     }
     exchange?.handler.reset(failure);
-  }
-
-  #writeError(status: number): void {
-    this.#writer.closeAfter();
-    const fields = [field("Content-Length", "0")];
-    const framing = { kind: "length", bytes: 0 } as const;
-    this.#writer.writeHead({ status, reason: REASONS[status] ?? "Bad Request", version: "1.1", fields, framing });
-    this.#writer.writeEnd();
   }
 
   /** Ends our direction and waits for the client's, so that no RST overtakes the answer (RFC 9112 section 9.6). */
   #close(): void {
     if (this.#phase === "closing" || this.#phase === "closed") return;
     this.#phase = "closing";
-    this.#held = [];
-    this.#heldBytes = 0;
+    this.#intake.drop();
     this.#stream.setReading(true);
     this.#stream.end();
-    this.#deadline.set(this.#settings.patience.contentIdleMs);
+    this.#clock.await("leaving");
   }
 
   /** The time to close begins when the client has had the chance to take all of it. */
   #onFinished(): void {
-    if (this.#phase === "closing") this.#deadline.set(this.#settings.patience.closeMs);
+    if (this.#phase === "closing") this.#clock.await("close");
   }
 
   #onGone(reason: string): void {
@@ -400,7 +315,7 @@ export class Http1ServerConnection {
     const isDone = this.#phase === "tunnel" && exchange?.isTunnelEnded === true && exchange.isResponseDone;
     this.#phase = "closed";
     this.#exchange = undefined;
-    this.#deadline.stop();
+    this.#clock.stop();
     try {
       if (isDone) exchange.handler.closed?.();
       else exchange?.handler.reset({ kind: "lost", message: reason });
@@ -412,48 +327,38 @@ export class Http1ServerConnection {
   #onWritable(): void {
     const exchange = this.#exchange;
     if (exchange !== undefined && !exchange.isResponseDone) exchange.handler.writable();
-    this.#readHeld();
+    this.#resume();
   }
 
   /** Reads as much as may be kept, and knows for what it waits. */
   #watch(): void {
     if (this.#phase === "closing" || this.#phase === "closed") return;
     const exchange = this.#exchange;
-    const isFull = this.#heldBytes >= BUFFERED_BYTES || exchange?.isFull === true;
+    const isFull = this.#intake.heldBytes >= BUFFERED_BYTES || exchange?.isFull === true;
     this.#stream.setReading(!isFull);
     if (this.#stream.isBlocked) return;
     if (exchange !== undefined) this.#watchExchange(exchange, isFull);
-    else this.#await(this.#reader.isIdle ? "request" : "head");
+    else this.#await(this.#intake.isBetweenRequests ? "request" : "head");
   }
 
   #watchExchange(exchange: ServerExchange, isFull: boolean): void {
     const isOurTurn = isFull || this.#phase === "tunnel" || exchange.isRequestDone;
-    if (!isOurTurn && !exchange.isResponseDone) this.#waitsFor = undefined;
+    if (!isOurTurn && !exchange.isResponseDone) this.#clock.renew();
     this.#await(isOurTurn ? "us" : exchange.isResponseDone ? "rest" : "content");
   }
 
   /** The time of a head runs from its first byte on, however many follow; that of content begins anew with each piece. */
   #await(what: WaitsFor): void {
-    if (what === this.#waitsFor) return;
-    this.#waitsFor = what;
-    const ms = this.#times[what];
-    if (ms === Infinity) this.#deadline.clear();
-    else this.#deadline.set(ms);
-    if (what === "request") this.#stream.rest();
+    if (this.#clock.await(what) && what === "request") this.#stream.rest();
   }
 }
 
 /** How much of a request that was answered already is passed over before the connection is closed instead. */
 const MAX_DISCARDED_BYTES = 256 * 1024;
 
-const REASONS: Readonly<Record<number, string>> = {
-  400: "Bad Request",
-  405: "Method Not Allowed",
-  408: "Request Timeout",
-  413: "Content Too Large",
-  414: "URI Too Long",
-  417: "Expectation Failed",
-  431: "Request Header Fields Too Large",
-  501: "Not Implemented",
-  505: "HTTP Version Not Supported",
+const BYTES_ARE: Readonly<Record<Phase, BytesAre>> = {
+  open: "requests",
+  tunnel: "tunnel",
+  closing: "nothing",
+  closed: "nothing",
 };
