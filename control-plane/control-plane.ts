@@ -91,6 +91,7 @@ export class ControlPlane {
       authority,
       trust: () => this.#trustOfNodes(),
       onNewRoot: () => this.#serving.renew(),
+      onClockSet: () => this.#serving.renew(),
       clock,
       log,
     });

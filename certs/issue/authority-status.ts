@@ -28,6 +28,12 @@ export const authorityWarnings = (set: AuthoritySet, now: number): readonly stri
   const issuing = issuingAuthority(set);
   const issuingDue = renewalTime({ from: issuing.facts.notBefore, until: issuing.facts.notAfter }, () => 0.5);
   const warnings: string[] = [];
+  if (now < root.facts.notBefore) {
+    warnings.push(
+      `root ${short(root)} is valid from ${formatTime(root.facts.notBefore)}, and here it is ${formatTime(now)}: ` +
+        "set the clock; or, if it was ahead when the root was made, rotate the root",
+    );
+  }
   if (root.facts.notAfter - now < WARN_BEFORE_MS) {
     warnings.push(`root ${short(root)} expires at ${formatTime(root.facts.notAfter)}: rotate the root`);
   }

@@ -309,3 +309,32 @@ test("an operator is warned when the issuing CA cannot be renewed, because the r
     expect.stringMatching(/was due for renewal at 2026-08-30.*: bring back the key of root/),
   ]);
 });
+
+test("an issuing CA that was made while the clock was ahead is replaced when it is right again", () => {
+  const authority = open();
+  clock.turn(200 * DAY_MS);
+  expect(unwrap(authority.advance([]))).toMatchObject([{ kind: "issuing-replaced" }]);
+  clock.turn(-200 * DAY_MS);
+  expect(authority.issue(order())).toMatchObject({
+    ok: false,
+    error: expect.stringMatching(/is valid from 2026-09.* here it is 2026-03/) as string,
+  });
+  expect(unwrap(authority.advance([]))).toMatchObject([{ kind: "issuing-replaced" }]);
+  expect(verifySvid(issue(authority), authority.bundle, clock.now()).ok).toBe(true);
+  expect(unwrap(authority.advance([]))).toEqual([]);
+});
+
+test("a root that was made while the clock was ahead is named, signs nothing, and is replaced by a rotation", () => {
+  clock.turn(10 * 365 * DAY_MS);
+  const authority = open();
+  clock.turn(-10 * 365 * DAY_MS);
+  expect(authority.issue(order())).toMatchObject({ ok: false });
+  expect(unwrap(authority.advance([]))).toEqual([]);
+  expect(authorityWarnings(authority.set, clock.now())[0]).toMatch(
+    /is valid from 2036.*set the clock; or, .*rotate the root/,
+  );
+  unwrap(authority.rotateRoot());
+  clock.turn(SETTLE_MS);
+  expect(unwrap(authority.advance([]))).toMatchObject([{ kind: "root-signing" }]);
+  expect(verifySvid(issue(authority), authority.bundle, clock.now()).ok).toBe(true);
+});

@@ -17,6 +17,7 @@ import {
   withRotation,
 } from "./authority-set.ts";
 import { loadAuthoritySet, saveAuthoritySet } from "./authority-store.ts";
+import { formatTime } from "../x509/format-time.ts";
 import { LeafLedger } from "./leaf-ledger.ts";
 import { renewalTime } from "./renewal.ts";
 import {
@@ -72,7 +73,7 @@ export type AuthorityChange =
 export class CertificateAuthority {
   readonly #settings: AuthoritySettings;
   readonly #ledger = new LeafLedger();
-  readonly #watchingSince: number;
+  #watchingSince: number;
   /** For the root that is announced now. */
   readonly #leftBehind = new Set<string>();
   #set: AuthoritySet;
@@ -119,6 +120,11 @@ export class CertificateAuthority {
     if (!lent.ok) return lent;
     const surroundings = surroundingsOf(this.#settings);
     const issuing = issuingAuthority(this.#set);
+    const { notBefore } = issuing.facts;
+    if (surroundings.now < notBefore) {
+      const times = `is valid from ${formatTime(notBefore)}, and here it is ${formatTime(surroundings.now)}`;
+      return err(`the issuing CA ${times}: set the clock; or, if it was ahead when the CA was made, rotate the root`);
+    }
     const leaf = issueLeaf(issuing, { ...order, lifetimeMs }, surroundings);
     if (!leaf.ok) return leaf;
     this.#ledger.record({
@@ -203,6 +209,8 @@ export class CertificateAuthority {
   /** What a rotation depends on, as it is now. */
   view(nodes: readonly NodeTrust[]): RotationView {
     const now = this.#settings.clock.now();
+    // The clock was set back: nobody has been watching since a time that is to come.
+    this.#watchingSince = Math.min(this.#watchingSince, now);
     return {
       now,
       watchingSince: this.#watchingSince,
@@ -222,12 +230,15 @@ export class CertificateAuthority {
     return dueEvent(this.#set.rotation, this.view(nodes));
   }
 
-  /** While the root's key is kept elsewhere, the issuing CA serves to its end; the report warns. */
+  /** While the root's key is kept elsewhere the issuing CA serves to its end; the report warns. */
   #issuingIsDue(): boolean {
     const { facts } = issuingAuthority(this.#set);
     const halfLife = renewalTime({ from: facts.notBefore, until: facts.notAfter }, () => 0.5);
-    const hasKey = rootOf(this.#set, this.#set.rotation.signing.root).key !== undefined;
-    return hasKey && this.#settings.clock.now() >= halfLife;
+    const root = rootOf(this.#set, this.#set.rotation.signing.root);
+    const now = this.#settings.clock.now();
+    // One that was made while the clock was ahead signs nothing that anybody accepts.
+    const isOfTheFuture = now < facts.notBefore && now >= root.facts.notBefore;
+    return root.key !== undefined && (now >= halfLife || isOfTheFuture);
   }
 
   /**

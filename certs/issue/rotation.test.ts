@@ -73,6 +73,13 @@ test("a new root does not sign before nodes had time to connect, after a start a
   });
 });
 
+test("a root that was announced while the clock was ahead does not wait for that time to come", () => {
+  const nodes = [node("node-1", [A, B])];
+  const early = after(firstRotationState(A), { kind: "announce", root: B, now: 10 * DAY_MS });
+  expect(dueEvent(early, view(DAY_MS, nodes, { watchingSince: DAY_MS - SETTLE_MS }))).toMatchObject({ kind: "sign" });
+  expect(dueEvent(early, view(DAY_MS, nodes, { watchingSince: DAY_MS - SETTLE_MS + 1 }))).toBeUndefined();
+});
+
 test("a node that is gone is waited for as long as it can hold a certificate, and as it may be reconnecting", () => {
   const lost = (since: number) => view(DAY_MS, [node("node-1", [A, B]), node("node-2", [A], since)]);
   expect(nodesWithout(announced, lost(DAY_MS - SETTLE_MS + 1))).toEqual(["node-2"]);

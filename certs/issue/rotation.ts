@@ -130,7 +130,7 @@ export const transition = (state: RotationState, event: RotationEvent): Result<R
 export const dueEvent = (state: RotationState, view: RotationView): RotationEvent | undefined => {
   const done = state.retiring.find((retiring) => mayDrop(retiring, view));
   if (done) return { kind: "drop", root: done.root };
-  const since = state.announced && Math.max(state.announced.since, view.watchingSince);
+  const since = state.announced && Math.max(pastOnly(state.announced.since, view.now), view.watchingSince);
   const settled = since !== undefined && view.now - since >= view.pace.settleMs;
   return settled && nodesWithout(state, view).length === 0 ? { kind: "sign", now: view.now } : undefined;
 };
@@ -164,5 +164,8 @@ const counts = ({ node, disconnectedSince }: NodeTrust, graceMs: number, { now, 
 /** Of any leaf that may still be valid. */
 const longestLeafMs = ({ signing, retiring }: RotationState): number =>
   Math.max(signing.longestLeafMs, ...retiring.map(({ since, until }) => until - since));
+
+/** A time that is to come was noted while the clock was ahead, and says nothing. */
+const pastOnly = (time: number, now: number): number => (time <= now ? time : -Infinity);
 
 const short = (root: RootId): string => root.slice(0, 16);

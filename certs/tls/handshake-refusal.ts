@@ -1,6 +1,8 @@
 import type { Result } from "#mesh/result.ts";
 
+import type { Leaf } from "../verify/leaf-inspection.ts";
 import { PeerRefusedError, type Refusal, refusal, type RefusalReason } from "../verify/refusal.ts";
+import { formatTime } from "../x509/format-time.ts";
 
 /** What OpenSSL says of a chain, by the codes that Node gives it; others are `invalid-chain`. */
 const CHAIN_REASONS: ReadonlyMap<string, RefusalReason> = new Map([
@@ -41,14 +43,35 @@ const UNNAMED = "a weak key or signature, an unknown critical extension, or a co
 /**
  * Why OpenSSL did not accept a chain.
  * @param code `authorizationError` of a socket
- * @param leaf what our own inspection of the leaf says; it is preferred where OpenSSL is vague
+ * @param leaf what our own inspection of the leaf says; it is preferred where OpenSSL is vague. Node forgets a certificate
+ * that a client refused, so that it may be missing.
+ * @param now milliseconds since 1970
  */
-export const chainRefusal = (code: string, leaf?: Result<unknown, Refusal>): Refusal => {
+export const chainRefusal = (code: string, leaf?: Result<Leaf, Refusal>, now: number = Date.now()): Refusal => {
   const reason = CHAIN_REASONS.get(code);
+  if (reason === "certificate-expired" || reason === "certificate-not-yet-valid") {
+    return refusal(reason, timesMessage(reason, leaf?.ok ? leaf.value : undefined, now));
+  }
   const isVague = reason === undefined || reason === "wrong-purpose";
   if (isVague && leaf && !leaf.ok) return leaf.error;
   const detail = code === "UNSPECIFIED" ? UNNAMED : code;
   return refusal(reason ?? "invalid-chain", `the certificate chain was not accepted: ${detail}`);
+};
+
+/** Who reads it has to find out which of two clocks is wrong, or why a certificate was not renewed. */
+const timesMessage = (
+  reason: "certificate-expired" | "certificate-not-yet-valid",
+  leaf: Leaf | undefined,
+  now: number,
+): string => {
+  const here = `here it is ${formatTime(now)}: compare the clocks of both nodes`;
+  if (reason === "certificate-not-yet-valid") {
+    const isOwn = leaf && now < leaf.facts.notBefore;
+    return `the peer's certificate is not valid ${isOwn ? `before ${formatTime(leaf.facts.notBefore)}` : "yet"}, and ${here}`;
+  }
+  const isOwn = leaf && now >= leaf.notAfter;
+  const times = `the peer's certificate expired${isOwn ? ` at ${formatTime(leaf.notAfter)}` : ""}, and ${here}`;
+  return `${times}, and see why it was not renewed (heddle certs)`;
 };
 
 /** Why a handshake failed: for 'tlsClientError' of a server and 'error' of a client. */

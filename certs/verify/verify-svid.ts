@@ -108,7 +108,10 @@ const untrusted = (index: number, hasNext: boolean): string =>
     : "the last certificate of the chain is signed by no trusted root";
 
 const linkProblem = ({ facts, publicKey }: Link, now: number): Refusal | undefined => {
-  if (now >= facts.notAfter) return refusal("certificate-expired", `expired at ${formatTime(facts.notAfter)}`);
+  if (now >= facts.notAfter) {
+    const times = `expired at ${formatTime(facts.notAfter)}, and here it is ${formatTime(now)}`;
+    return refusal("certificate-expired", `${times}: compare the clocks`);
+  }
   if (now < facts.notBefore) {
     const times = `valid from ${formatTime(facts.notBefore)}, and here it is ${formatTime(now)}`;
     return refusal("certificate-not-yet-valid", `${times}: compare the clocks`);

@@ -30,6 +30,10 @@ test("a file that is being written is left alone until it rests", () => {
   expect(looks([0, { a: "1" }], [200, { a: "2" }], [400, { a: "3" }]).flatMap(({ read }) => read)).toEqual([]);
 });
 
+test("a clock that is set back does not keep a file from being read", () => {
+  expect(looks([900_000, { a: "1" }], [5, { a: "1" }], [205, { a: "1" }]).at(-1)?.read).toEqual(["a"]);
+});
+
 test("a file that is replaced by removing and making it again was never gone", () => {
   const all = looks([0, { a: "1" }], [200, { a: "1" }], [400, {}], [500, { a: "2" }], [700, { a: "2" }]);
   expect(all.flatMap(({ gone }) => gone)).toEqual([]);

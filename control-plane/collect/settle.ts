@@ -46,7 +46,9 @@ export const settle = (before: SeenFiles, look: TreeLook, nowMs: number, settleM
 
 const seeAgain = (known: SeenFile | undefined, look: TreeLook, path: string, nowMs: number): SeenFile => {
   const stamp = look.files.get(path);
-  return known && known.stamp === stamp ? known : { stamp, sinceMs: nowMs, readTimes: 0 };
+  if (!known || known.stamp !== stamp) return { stamp, sinceMs: nowMs, readTimes: 0 };
+  // A clock that was set back would have it rest until the time comes again.
+  return known.sinceMs > nowMs ? { ...known, sinceMs: nowMs } : known;
 };
 
 /** Notes that these files were read as they were seen. */

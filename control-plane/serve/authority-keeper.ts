@@ -3,6 +3,7 @@ import type { AuthorityChange, CertificateAuthority } from "#certs/issue/certifi
 import type { NodeTrust } from "#certs/issue/rotation.ts";
 import { assertNever } from "#mesh/assert-never.ts";
 import type { Clock } from "#mesh/clock.ts";
+import { ClockWatch } from "#mesh/clock-watch.ts";
 import { errorText, type Log } from "../log.ts";
 
 /** A rotation takes half a minute at least; a second more is not noticed. */
@@ -16,6 +17,8 @@ export interface KeeperDependencies {
   readonly trust: () => readonly NodeTrust[];
   /** A new root signs: what still has a certificate under the old one should get another. */
   readonly onNewRoot: () => void;
+  /** The time of day was set: what was signed by another time may be of the future, or have ended. */
+  readonly onClockSet: () => void;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -26,13 +29,16 @@ export class AuthorityKeeper {
   #cancel: () => void = () => {};
   #lastProblem = "";
   #warnedAtMs = -Infinity;
+  #watch: ClockWatch | undefined;
 
   constructor(deps: KeeperDependencies) {
     this.#deps = deps;
   }
 
   start(): void {
+    this.#watch = new ClockWatch(TICK_MS, this.#deps.clock.now());
     this.#cancel = this.#deps.clock.after(TICK_MS, () => {
+      this.#watchClock();
       this.tick();
       this.start();
     });
@@ -53,6 +59,18 @@ export class AuthorityKeeper {
     } catch (error) {
       this.#complain(errorText(error));
     }
+  }
+
+  #watchClock(): void {
+    const { clock, log, onClockSet } = this.#deps;
+    const jumpMs = this.#watch?.look(clock.now()) ?? 0;
+    if (jumpMs === 0) return;
+    log.warn(
+      { seconds: Math.round(jumpMs / 1_000) },
+      "the clock was set, or the machine slept: certificates are signed by it",
+    );
+    this.#warnedAtMs = -Infinity;
+    onClockSet();
   }
 
   #tell(change: AuthorityChange): void {

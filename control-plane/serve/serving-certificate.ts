@@ -5,6 +5,7 @@ import { type Credentials, credentialsOf } from "#certs/verify/credentials.ts";
 import { generateKeyPair } from "#certs/x509/key-pair.ts";
 import { backoffDelayMs } from "#mesh/backoff.ts";
 import type { Clock } from "#mesh/clock.ts";
+import { wakeAt } from "#mesh/wake-at.ts";
 import { err, ok, type Result } from "#mesh/result.ts";
 import { spiffeIdOf } from "#mesh/spiffe-id.ts";
 import type { Log } from "../log.ts";
@@ -83,6 +84,6 @@ export class ServingCertificate {
   #renewInTime({ notAfter }: Credentials): void {
     const now = this.#clock.now();
     const at = renewalTime({ from: now, until: notAfter }, this.#random);
-    this.#cancelRenewal = this.#clock.after(at - now, () => this.renew());
+    this.#cancelRenewal = wakeAt(this.#clock, at, () => this.renew());
   }
 }

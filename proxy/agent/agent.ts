@@ -3,6 +3,7 @@ import { formatCertificates } from "#certs/x509/pem.ts";
 import { exportPrivateKey } from "#certs/x509/key-pair.ts";
 import type { Credentials } from "#certs/verify/credentials.ts";
 import type { Clock } from "#mesh/clock.ts";
+import { ClockWatch } from "#mesh/clock-watch.ts";
 import type { AgentOrder } from "../channel/agent-order.ts";
 import { closeDescriptors, type DescriptorMessage } from "../channel/descriptor-channel.ts";
 import { decodeAgentMessage } from "../channel/message.ts";
@@ -10,6 +11,7 @@ import type { WorkerReport } from "../channel/worker-report.ts";
 import { AccessLog } from "./access-log.ts";
 import type { CertificateOwner } from "./certificates/certificate-entry.ts";
 import { CertificateManager } from "./certificates/certificate-manager.ts";
+import { withClockHint } from "./clock-hint.ts";
 import { ControlPlaneClient } from "./control-plane-client.ts";
 import { ControlStream } from "./control-stream.ts";
 import { MergedCounters } from "./metrics.ts";
@@ -50,6 +52,7 @@ export class Agent {
   readonly #clock: Clock;
   readonly #client: ControlPlaneClient;
   readonly #stream: ControlStream;
+  readonly #clockWatch: ClockWatch;
   readonly #endWorker: (life: WorkerLife) => void;
   readonly #workers = new Map<string, WorkerLink>();
   readonly #serving = new Map<string, ReadonlySet<number>>();
@@ -73,6 +76,7 @@ export class Agent {
     this.#endWorker = endWorker;
     this.#logger = logger;
     this.#clock = clock;
+    this.#clockWatch = new ClockWatch(CHECK_MS, clock.now());
     this.pods = new NodePods(settings.trustDomain);
     this.accessLog = new AccessLog(logger, settings.accessLog);
     this.controlPlane = {
@@ -211,7 +215,16 @@ export class Agent {
 
   #watchWorkers(): void {
     for (const link of this.#workers.values()) link.check();
+    this.#watchClock();
     this.#clock.after(CHECK_MS, () => this.#watchWorkers());
+  }
+
+  #watchClock(): void {
+    const jumpMs = this.#clockWatch.look(this.#clock.now());
+    if (jumpMs === 0) return;
+    const seconds = Math.round(jumpMs / 1_000);
+    this.#logger.warn({ seconds }, "the clock of this node was set, or the node slept: certificates are judged by it");
+    this.certificates.clockChanged();
   }
 
   /** Takes a response over, and tells the workers, once every type is there. */
@@ -242,7 +255,7 @@ export class Agent {
   #onConnected(isConnected: boolean, problem: string | undefined): void {
     const state = this.controlPlane;
     if (!isConnected) {
-      state.lastError = problem;
+      state.lastError = problem === undefined ? undefined : withClockHint(problem, this.#clock.now());
       // Nobody acknowledges on a stream that is gone.
       for (const { reject } of this.#waiting.splice(0)) reject(new Error("the control stream ended"));
       this.store.forgetRefused();
@@ -253,7 +266,7 @@ export class Agent {
     if (isConnected) this.#logger.info("connected to the control plane");
     else {
       state.terminations++;
-      this.#logger.warn({ problem }, "the control plane is away; what it last said stays in force");
+      this.#logger.warn({ problem: state.lastError }, "the control plane is away; what it last said stays in force");
     }
   }
 

@@ -17,6 +17,7 @@ import type {
 import { certificateService, discoveryService } from "#api/services.ts";
 import { create } from "@bufbuild/protobuf";
 import { IstioCertificateRequestSchema } from "#api/gen/istio/v1/auth/ca_pb.js";
+import { withClockHint } from "./clock-hint.ts";
 import type { AgentSettings } from "./settings.ts";
 
 /** A push of everything at once may be large; ztunnel takes as much. */
@@ -133,7 +134,7 @@ const unary = <Request, Response>(
   new Promise((resolve, reject) => {
     const options = { deadline: Date.now() + SIGN_TIMEOUT_MS };
     const onAnswer = (error: ServiceError | null, answer?: Response): void => {
-      if (error) reject(new Error(error.details || error.message));
+      if (error) reject(new Error(withClockHint(error.details || error.message, Date.now())));
       else if (answer === undefined) reject(new Error("an answer without a message"));
       else resolve(answer);
     };

@@ -6,6 +6,7 @@ import type { Clock } from "#mesh/clock.ts";
 import type { IpAddress } from "#mesh/ip-address.ts";
 import type { SocketAddress } from "#mesh/socket-address.ts";
 import type { SpiffeId } from "#mesh/spiffe-id.ts";
+import { wakeAt } from "#mesh/wake-at.ts";
 import type { Workload } from "#mesh/workload.ts";
 import type { ByteStream } from "../tunnel/byte-stream.ts";
 import type { IncomingTunnel, TunnelServer } from "../tunnel/tunnel.ts";
@@ -115,7 +116,7 @@ export const serveTunnelConnection = (
   pod.servers.add(server);
   pod.peers.watch(socket, (reason) => server.destroy(reason));
   // TLS looks at the caller's certificate at the handshake only; what is open then goes on to its end.
-  const cancelExpiry = mesh.clock.after(peer.notAfter - mesh.clock.now(), () => server.drain());
+  const cancelExpiry = wakeAt(mesh.clock, peer.notAfter, () => server.drain());
 };
 
 /** One tunnel to a pod: CONNECT is checked, then guard, upstream, exchange. */

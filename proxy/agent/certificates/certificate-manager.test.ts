@@ -290,6 +290,46 @@ test("a clock that jumps, as that of a machine that slept, makes the renewal lat
   expect(sign).toHaveBeenCalledTimes(2);
 });
 
+const YEAR_MS = 365 * DAY_MS;
+
+test("a clock that was years ahead while the CA was asked does not put off what comes when it is right again", async () => {
+  const { manager, clock, sign, held, askedAt, noting } = managed();
+  manager.want([web]);
+  await settled();
+  const before = held();
+  clock.jump(10 * YEAR_MS);
+  // By this clock every certificate of the CA, whose clock is right, has ended.
+  sign.mockImplementation((csr, _, lifetimeMs) =>
+    Promise.resolve(answerTo(csr, lifetimeMs, clock.now(), { issuedAt: clock.now() - 10 * YEAR_MS })),
+  );
+  await clock.pass(HOUR_MS);
+  expect([held(), manager.status[0]?.lastError]).toEqual([
+    before,
+    expect.stringMatching(/expired at .* here it is 2035/),
+  ]);
+  clock.jump(-10 * YEAR_MS);
+  sign.mockImplementation(noting((csr, _, lifetimeMs) => Promise.resolve(answerTo(csr, lifetimeMs, clock.now()))));
+  await clock.pass(150 * SECOND_MS);
+  expect([askedAt.length, manager.status]).toEqual([1, [expect.objectContaining({ state: "valid" })]]);
+});
+
+test("when the clock was set, what failed is asked for at once, and nothing else", async () => {
+  const { manager, sign, clock, held } = managed();
+  sign.mockImplementation((csr, { identity }, lifetimeMs) =>
+    identity === web.identity
+      ? Promise.reject(new Error("certificate has expired"))
+      : Promise.resolve(answerTo(csr, lifetimeMs, clock.now())),
+  );
+  manager.want([web, cart]);
+  await clock.pass(HOUR_MS);
+  sign.mockClear();
+  sign.mockImplementation((csr, _, lifetimeMs) => Promise.resolve(answerTo(csr, lifetimeMs, clock.now())));
+  manager.clockChanged();
+  manager.clockChanged();
+  await settled();
+  expect([sign.mock.calls.length, held().length]).toEqual([1, 2]);
+});
+
 test("what is needed no more is forgotten, named, and never asked for again", async () => {
   const { manager, clock, sign, held } = managed();
   manager.want([web, cart]);

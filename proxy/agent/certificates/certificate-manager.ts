@@ -9,6 +9,7 @@ import type { CertificateStatus } from "#mesh/admin/agent-status.ts";
 import type { Clock } from "#mesh/clock.ts";
 import { type SpiffeId, trustDomainOf } from "#mesh/spiffe-id.ts";
 import type { TrustBundle } from "#mesh/trust-bundle.ts";
+import { wakeAt } from "#mesh/wake-at.ts";
 import { certificateStatus } from "./certificate-status.ts";
 import type { CertificateOwner, Entry } from "./certificate-entry.ts";
 import { RequestQueue } from "./request-queue.ts";
@@ -21,8 +22,6 @@ const MAX_CONCURRENT = 8;
 const LAST_CHANCE_MS = 5_000;
 /** However short the lives of certificates become, as when the CA's own ends, it is not asked without pause. */
 const MIN_RENEWAL_MS = 1_000;
-/** Timers stand still while the machine sleeps, and do not see the time of day being set: the clock is looked at so often. */
-const LONGEST_SLEEP_MS = 60_000;
 
 export interface CertificateManagerOptions {
   /** Has a CSR (PEM) signed. @returns PEM as in Istio's CA API */
@@ -110,6 +109,15 @@ export class CertificateManager {
     }
   }
 
+  /** The clock was set: what failed by the time that it was may work now, and nobody has to wait for the next attempt. */
+  clockChanged(): void {
+    for (const entry of this.#entries.values()) {
+      if (entry.isRequested || entry.failures === 0) continue;
+      entry.cancel();
+      this.#request(entry);
+    }
+  }
+
   #isTrusted({ id, chain }: Credentials): boolean {
     const bundle = this.#options.bundle(trustDomainOf(id));
     if (!bundle) return true;
@@ -171,11 +179,7 @@ export class CertificateManager {
   }
 
   #requestAt(entry: Entry, time: number): void {
-    const { clock } = this.#options;
-    entry.cancel = clock.after(Math.min(time - clock.now(), LONGEST_SLEEP_MS), () => {
-      if (clock.now() >= time) this.#request(entry);
-      else this.#requestAt(entry, time);
-    });
+    entry.cancel = wakeAt(this.#options.clock, time, () => this.#request(entry));
   }
 }
 

@@ -40,9 +40,20 @@ test.each([
   ["pending", "one that has not come", { credentials: undefined, renewAt: undefined }, NOW],
   ["failing", "one that the CA refuses", { credentials: undefined, lastError: "no" }, NOW],
   ["failing", "one that is good and cannot be renewed", { lastError: "no" }, NOW],
-  ["pending", "one that has ended", {}, NOW + DAY_MS],
+  ["failing", "one that has ended", {}, NOW + DAY_MS],
+  ["failing", "one of the future, as when the clock was set back", {}, NOW - DAY_MS],
 ] as const)("%s is %s", (state, _, changes, now) => {
   expect(certificateStatus(entry(changes), now)).toMatchObject({ state });
+});
+
+test("what is out of its time by the clock of the node says so, with both times", () => {
+  expect(certificateStatus(entry(), NOW + DAY_MS).lastError).toBe(
+    "ended at 2026-01-02T00:00:00.000Z, and here it is 2026-01-02T00:00:00.000Z",
+  );
+  expect(certificateStatus(entry(), NOW - DAY_MS).lastError).toBe(
+    "valid from 2025-12-31T23:58:00.000Z, and here it is 2025-12-31T00:00:00.000Z: compare the clocks",
+  );
+  expect(certificateStatus(entry({ lastError: "the CA is down" }), NOW + DAY_MS).lastError).toBe("the CA is down");
 });
 
 test("the key is in no form among what is shown", () => {
