@@ -189,7 +189,14 @@ const cases: readonly (readonly [string, Partial<RuntimeStatus>])[] = [
     agentPod({ capture: "lost", captureProblem: "flushed" }),
   ],
   ["problem: shop/web-0: the proxy does not serve it yet", agentPod({ capture: "starting" })],
-  ["notice: shop/web-0: can leave the mesh, because it has NET_RAW", agentPod({ riskyCapabilities: ["NET_RAW"] })],
+  [
+    "notice: shop/web-0: can leave the mesh, because it has NET_RAW, BPF: past the proxy and its policies",
+    agentPod({ riskyCapabilities: ["NET_RAW", "BPF"] }),
+  ],
+  [
+    "notice: shop/web-0: is outside the mesh, because it uses its node's network (hostNetwork)",
+    pod({ hostNetwork: true, enrol: false, enrolled: false }),
+  ],
   ["problem: shop/web-0: no such node", pod({ objections: ["no such node"] })],
   ["problem: shop/web-0: ip failed", pod({ problem: "ip failed", ready: false })],
   ["problem: shop/web-0: gets its network", pod({ ready: false, step: "set-up", containers: [] })],

@@ -130,10 +130,20 @@ const aboutPod = (
   }
   if (findings.length === 0 && !pod.ready && pod.phase !== "Succeeded") findings.push(problem(about, waitingFor(pod)));
   if (inAgent !== undefined && inAgent.riskyCapabilities.length > 0) {
-    findings.push(notice(about, `can leave the mesh, because it has ${inAgent.riskyCapabilities.join(", ")}`));
+    const powers = inAgent.riskyCapabilities.join(", ");
+    findings.push(
+      notice(about, `can leave the mesh, because it has ${powers}: past the proxy and its policies`, DROP_THEM),
+    );
+  }
+  if (pod.hostNetwork) {
+    findings.push(notice(about, "is outside the mesh, because it uses its node's network (hostNetwork)", OWN_NETWORK));
   }
   return findings;
 };
+
+const DROP_THEM =
+  "drop them in securityContext.capabilities; pods that require STRICT are not reached in clear all the same";
+const OWN_NETWORK = "it calls and is called in clear, without an identity; pods that require STRICT refuse it";
 
 const waitingFor = ({ step, phase }: PodReport): string => {
   if (step === "set-up") return "gets its network";
@@ -191,7 +201,7 @@ const because = (reason: string | undefined): string => (reason === undefined ? 
 
 const problem = (about: string, text: string, hint?: string): Finding => finding("problem", about, text, hint);
 
-const notice = (about: string, text: string): Finding => finding("notice", about, text, undefined);
+const notice = (about: string, text: string, hint?: string): Finding => finding("notice", about, text, hint);
 
 const lasting = (found: Finding): Finding => ({ ...found, lasting: true });
 

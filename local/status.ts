@@ -62,6 +62,8 @@ export interface PodReport {
   readonly uid: string | undefined;
   readonly node: string | undefined;
   readonly serviceAccount: string;
+  /** It lives on its node's network, so that it cannot be captured. */
+  readonly hostNetwork: boolean;
   readonly addresses: readonly IpAddress[];
   readonly phase: PodStatus["phase"];
   readonly ready: boolean;

@@ -12,6 +12,7 @@ export const examplePodReport = (changes: Partial<PodReport> = {}): PodReport =>
   uid: "u1",
   node: "node-1",
   serviceAccount: "web",
+  hostNetwork: false,
   addresses: ["10.244.1.10" as PodReport["addresses"][number]],
   phase: "Running",
   ready: true,

@@ -135,6 +135,7 @@ export class Pod {
       uid: sandbox?.uid,
       node: node === undefined ? undefined : nodeName(node),
       serviceAccount: (sandbox?.pod ?? this.#declared?.pod)?.serviceAccount ?? "default",
+      hostNetwork: (sandbox?.pod ?? this.#declared?.pod)?.hostNetwork ?? false,
       addresses: sandbox?.addresses ?? [],
       phase: this.#containers?.phase ?? "Pending",
       ready: this.#ready,

@@ -122,6 +122,20 @@ test.each<[string, Record<string, string>, Record<string, string>, boolean, bool
   expect(isToBeEnrolled(new Map(Object.entries(namespaceLabels)), read)).toBe(takesPart);
 });
 
+test("a container has the capabilities that it adds and drops; a privileged one has all, whatever it drops", () => {
+  const capabilitiesOf = (securityContext: object) => {
+    const read = unwrap(readMeshObject(pod({ containers: [{ name: "web", securityContext }] }))) as PodObject;
+    return read.containers.map(({ addCapabilities, dropCapabilities }) => [addCapabilities, dropCapabilities]);
+  };
+  const capabilities = { add: ["NET_RAW"], drop: ["ALL"] };
+  expect(capabilitiesOf({ capabilities })).toEqual([[["NET_RAW"], ["ALL"]]]);
+  expect(capabilitiesOf({ privileged: false, capabilities })).toEqual([[["NET_RAW"], ["ALL"]]]);
+  expect(capabilitiesOf({ privileged: true, capabilities })).toEqual([[["ALL"], []]]);
+  expect(pathsOf(pod({ containers: [{ name: "web", securityContext: { privileged: "yes" } }] }))).toEqual([
+    "spec.containers[0].securityContext.privileged",
+  ]);
+});
+
 test("a headless service has no address, one without a selector selects nothing", () => {
   const headless = unwrap(readMeshObject(service({ clusterIP: "None", ports: [{ port: 80 }] }))) as ServiceObject;
   expect([headless.headless, headless.addresses, headless.selector]).toEqual([true, [], undefined]);

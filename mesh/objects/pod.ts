@@ -102,6 +102,7 @@ const environmentVariable: Reader<EnvironmentVariable> = (value, path, problems)
 
 const noCapabilities = { add: [] as readonly string[], drop: [] as readonly string[] };
 const securityContext = object({
+  privileged: optional(flag, false),
   runAsUser: optional(integer(0, 2 ** 31 - 1)),
   capabilities: optional(object({ add: optional(list(text), []), drop: optional(list(text), []) }), noCapabilities),
 });
@@ -114,13 +115,18 @@ const container: Reader<Container> = (value, path, problems) => {
     env: optional(list(environmentVariable), []),
     workingDir: optional(text),
     ports: optional(list(containerPort), []),
-    securityContext: optional(securityContext, { runAsUser: undefined, capabilities: noCapabilities }),
+    securityContext: optional(securityContext, {
+      privileged: false,
+      runAsUser: undefined,
+      capabilities: noCapabilities,
+    }),
   })(value, path, problems);
   return {
     ...rest,
     runAsUser: security.runAsUser,
-    addCapabilities: security.capabilities.add,
-    dropCapabilities: security.capabilities.drop,
+    // A privileged container has them all, whatever it drops.
+    addCapabilities: security.privileged ? ["ALL"] : security.capabilities.add,
+    dropCapabilities: security.privileged ? [] : security.capabilities.drop,
   };
 };
 
