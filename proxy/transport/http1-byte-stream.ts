@@ -65,7 +65,7 @@ export class Http1ByteStream {
     return this.#duplex.writableFinished;
   }
 
-  /** @param bytes must not change afterwards */
+  /** @param bytes are copied */
   write(bytes: Uint8Array): void {
     if (this.#isEnding || this.#isGone) return;
     this.#output.append(bytes);
@@ -144,13 +144,18 @@ export class Http1ByteStream {
   #send(parts: readonly Uint8Array[]): void {
     const duplex = this.#duplex;
     if (parts.length === 1) {
-      duplex.write(parts[0]);
+      duplex.write(parts[0], this.#onWritten);
       return;
     }
     duplex.cork();
-    for (const part of parts) duplex.write(part);
+    for (const part of parts.slice(0, -1)) duplex.write(part);
+    duplex.write(parts.at(-1), this.#onWritten);
     duplex.uncork();
   }
+
+  readonly #onWritten = (error?: Error | null): void => {
+    if (!error) this.#output.written();
+  };
 
   readonly #onClose = (): void => {
     if (this.#isGone) return;

@@ -31,7 +31,7 @@ export interface Http1StreamHandler {
 export interface Http1Stream {
   /**
    * Sends content, after a head; bytes of the tunnel, after a head that opened one.
-   * @param bytes must not change afterwards
+   * @param bytes are copied
    * @returns whether more is welcome; if not, {@link Http1StreamHandler.writable} says when
    * @throws Http1Error when it is more than the head has announced
    */

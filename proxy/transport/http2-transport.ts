@@ -5,7 +5,7 @@ import type { Http2Handler } from "#wire/http2/handler.ts";
 import { Http2ConnectionError } from "#wire/http2/http2-error.ts";
 import type { Http2Limits } from "#wire/http2/limits.ts";
 import type { Http2Stream } from "#wire/http2/stream.ts";
-import { readBytes } from "./read-bytes.ts";
+import { readLent } from "./read-bytes.ts";
 
 /** How long a peer may take. */
 export interface Http2Patience {
@@ -66,7 +66,7 @@ export class Http2Transport {
       },
       performance.now(),
     );
-    readBytes(duplex, (chunk) => this.#onData(chunk));
+    readLent(duplex, (chunk) => this.#onData(chunk));
     duplex.on("drain", () => this.#onDrain());
     duplex.once("end", () => this.#close("the other side closed the connection"));
     duplex.on("error", (error: Error) => this.#close(error.message));
@@ -185,11 +185,15 @@ export class Http2Transport {
   #write(parts: readonly Uint8Array[]): boolean {
     const [first] = parts;
     if (!first) return true;
-    if (parts.length === 1) return this.#duplex.write(first);
+    if (parts.length === 1) return this.#duplex.write(first, this.#onWritten);
     this.#duplex.cork();
-    let isWelcome = true;
-    for (const part of parts) isWelcome = this.#duplex.write(part);
+    for (const part of parts.slice(0, -1)) this.#duplex.write(part);
+    const isWelcome = this.#duplex.write(parts.at(-1), this.#onWritten);
     this.#duplex.uncork();
     return isWelcome;
   }
+
+  readonly #onWritten = (error?: Error | null): void => {
+    if (!error) this.connection.outputWritten();
+  };
 }

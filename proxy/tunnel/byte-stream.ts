@@ -9,7 +9,7 @@ export interface ByteStream {
   read(reader: ByteReader): void;
   /**
    * Sends bytes, or queues them.
-   * @param bytes must not change afterwards
+   * @param bytes are copied
    * @returns whether more is welcome; if not, {@link ByteReader.writable} says when
    */
   write(bytes: Uint8Array): boolean;
@@ -23,6 +23,7 @@ export interface ByteStream {
 
 /** Who is told what comes. */
 export interface ByteReader {
+  /** @param bytes are lent: whoever wants them for longer than the call copies them */
   data(bytes: Uint8Array): void;
   /** The other end has said everything. */
   end(): void;

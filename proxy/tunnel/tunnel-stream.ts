@@ -1,6 +1,6 @@
 import { ERROR_CODE, type ErrorCode, errorCodeName } from "#wire/http2/error-code.ts";
 import type { Http2Stream } from "#wire/http2/stream.ts";
-import { Output } from "#wire/output.ts";
+import { ByteQueue } from "#wire/byte-queue.ts";
 import type { ByteReader, ByteStream } from "./byte-stream.ts";
 
 /** One tunnel: the content of an HTTP/2 stream that was asked for with CONNECT, as bytes in both directions. */
@@ -8,7 +8,7 @@ export class TunnelStream implements ByteStream {
   readonly #stream: Http2Stream;
   #reader: ByteReader | undefined;
   /** What came before there was a reader: the stream's window bounds it, and small pieces are joined, so that it is no more. */
-  #early: Output | undefined;
+  #early: ByteQueue | undefined;
   #hasEnded = false;
   #over: { readonly problem: string | undefined } | undefined;
 
@@ -21,10 +21,10 @@ export class TunnelStream implements ByteStream {
   }
 
   read(reader: ByteReader): void {
-    const early = this.#early?.take() ?? [];
+    const early = this.#early;
     this.#early = undefined;
     this.#reader = reader;
-    for (const bytes of early) reader.data(bytes);
+    if (early) for (let part = early.take(Infinity); part.length > 0; part = early.take(Infinity)) reader.data(part);
     if (this.#hasEnded) this.#reader?.end();
     if (this.#over) this.#reader?.closed(this.#over.problem);
   }
@@ -51,7 +51,7 @@ export class TunnelStream implements ByteStream {
   /** Bytes came. */
   deliver(bytes: Uint8Array): void {
     if (this.#reader) this.#reader.data(bytes);
-    else if (!this.#over) (this.#early ??= new Output()).append(bytes);
+    else if (!this.#over) (this.#early ??= new ByteQueue()).add(bytes);
   }
 
   /** The other end has ended its direction. */

@@ -39,7 +39,7 @@ const answering = (stream: Http2Stream, answer: (body: Buffer) => void) => {
   const pieces: Uint8Array[] = [];
   return {
     data: (bytes: Uint8Array) => {
-      pieces.push(bytes);
+      pieces.push(Buffer.from(bytes));
       stream.consumed(bytes.length);
     },
     end: () => answer(Buffer.concat(pieces)),

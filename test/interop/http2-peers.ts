@@ -110,7 +110,7 @@ export const ask = (
       if (head.status >= 200) answered.resolve();
     },
     data: (bytes) => {
-      pieces.push(bytes);
+      pieces.push(Buffer.from(bytes));
       if (reads) own.consumed(bytes.length);
     },
     end: (trailers) => {

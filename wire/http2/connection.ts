@@ -119,6 +119,11 @@ export class Http2Connection {
     return parts;
   }
 
+  /** Nobody reads any more what the oldest {@link takeOutput} gave that gave anything: what it is in will be used again. */
+  outputWritten(): void {
+    this.#output.written();
+  }
+
   /** Whoever carries the bytes has enough (true), or wants more (false). */
   setBlocked(isBlocked: boolean): void {
     this.#streams.sender.isBlocked = isBlocked;

@@ -6,7 +6,7 @@ import { appendData } from "./frames/data.ts";
 import { appendFieldBlock } from "./frames/headers.ts";
 import type { HpackEncoder } from "./hpack/hpack-encoder.ts";
 import { Http2ConnectionError, Http2StreamError } from "./http2-error.ts";
-import { SendQueue } from "./send-queue.ts";
+import { ByteQueue } from "../byte-queue.ts";
 import { INITIAL_PEER_SETTINGS, MAX_WINDOW, type Settings } from "./settings.ts";
 import type { StreamRecord } from "./stream.ts";
 import { canSend, transition } from "./stream-state.ts";
@@ -95,7 +95,7 @@ export class Sender {
     }
     const sent = stream.queuedBytes === 0 && !this.#isFull ? this.#sendNow(stream, bytes) : 0;
     if (sent < bytes.length) {
-      (stream.queue ??= new SendQueue()).add(sent === 0 ? bytes : bytes.subarray(sent));
+      (stream.queue ??= new ByteQueue()).add(sent === 0 ? bytes : bytes.subarray(sent));
       this.#schedule(stream);
     }
     stream.wantsWritable ||= stream.queuedBytes >= QUEUE_BYTES;

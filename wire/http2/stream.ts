@@ -3,14 +3,17 @@ import type { ErrorCode } from "./error-code.ts";
 import type { InboundMessage } from "./inbound-message.ts";
 import type { ResponseHead } from "./message-rules.ts";
 import { ReceiveWindow } from "./receive-window.ts";
-import type { SendQueue } from "./send-queue.ts";
+import type { ByteQueue } from "../byte-queue.ts";
 import type { StreamState } from "./stream-state.ts";
 
 /** What happens on a stream. Called from within {@link Http2Connection.receive}, in the order of the wire. */
 export interface StreamHandler {
   /** At the client: informational heads, then the final one. */
   response?(head: ResponseHead): void;
-  /** @param bytes to be accounted for with {@link Http2Stream.consumed} as soon as they need no memory any more */
+  /**
+   * @param bytes are lent: whoever wants them for longer than the call copies them. To be accounted for with
+   *   {@link Http2Stream.consumed} as soon as they need no memory any more
+   */
   data(bytes: Uint8Array): void;
   /** The peer has said everything. @param trailers if it sent any */
   end(trailers: readonly Field[] | undefined): void;
@@ -32,7 +35,7 @@ export interface Http2Stream {
   sendHead(section: readonly Field[], endStream: boolean): void;
   /**
    * Sends bytes, or queues them.
-   * @param bytes must not change afterwards
+   * @param bytes are copied
    * @returns whether more is welcome; if not, {@link StreamHandler.writable} says when
    */
   write(bytes: Uint8Array): boolean;
@@ -66,7 +69,7 @@ export class StreamRecord implements Http2Stream {
   /** Came, and was not consumed. */
   unconsumed = 0;
   /** What waits to be sent: bytes first, then the end. */
-  queue: SendQueue | undefined;
+  queue: ByteQueue | undefined;
   ending: { readonly trailers: readonly Field[] | undefined } | undefined;
   wantsWritable = false;
   /** Of the request, whoever sent it. */

@@ -1,11 +1,15 @@
 import type { Socket } from "node:net";
 import { Output } from "#wire/output.ts";
 import { setResetOnClose } from "../../kernel/reset-on-close.ts";
-import { readBytes } from "../../transport/read-bytes.ts";
+import { readLent } from "../../transport/read-bytes.ts";
 import type { ByteReader, ByteStream } from "../../tunnel/byte-stream.ts";
 
 /** What may be read and not handed on, in bytes: one read of a busy socket. */
 const MAX_UNCONSUMED_BYTES = 64 * 1024;
+/** From this length on pieces are gathered for a turn of the event loop: TLS gives 16 KiB at a time, and to write costs more. */
+const BULK_BYTES = 8 * 1024;
+/** So much is not gathered any longer. */
+const GATHERED_BYTES = 64 * 1024;
 
 /**
  * A TCP connection as one end of an exchange. From now on the kernel resets it if this process dies: an orderly end would tell
@@ -18,10 +22,15 @@ class TcpByteStream implements ByteStream {
   readonly #socket: Socket;
   #unconsumed = 0;
   /**
-   * What waits behind a write that is under way, until {@link #release}. Small pieces are joined: the socket would keep an
+   * What waits for the end of the turn, or behind a write that is under way. Small pieces are joined: the socket would keep an
    * object for each, so that a caller who sends byte by byte could have us hold hundreds of bytes for one.
    */
   #waiting: Output | undefined;
+  /** Writes that {@link #written} follows. */
+  #writes = 0;
+  #isFlushDue = false;
+  /** Whether the last that was gathered was worth it. */
+  #isBulk = false;
   /** Whether who writes was told to wait, and not yet to go on. */
   #isFull = false;
   #reader: ByteReader | undefined;
@@ -42,14 +51,14 @@ class TcpByteStream implements ByteStream {
   read(reader: ByteReader): void {
     const socket = this.#socket;
     this.#reader = reader;
-    readBytes(socket, (bytes) => {
+    readLent(socket, (bytes) => {
       this.#unconsumed += bytes.length;
       reader.data(bytes);
       if (this.#unconsumed >= MAX_UNCONSUMED_BYTES) socket.pause();
     });
     socket.once("end", () => reader.end());
     // After the end there is no `drain`, and what was written before it has to be told all the same.
-    for (const left of ["drain", "finish"]) socket.on(left, this.#release);
+    for (const left of ["drain", "finish"]) socket.on(left, this.#goOn);
     socket.once("close", () => {
       if (!this.#isReset) reader.closed(this.#howItEnded());
     });
@@ -57,17 +66,7 @@ class TcpByteStream implements ByteStream {
   }
 
   write(bytes: Uint8Array): boolean {
-    const socket = this.#socket;
-    let isWelcome: boolean;
-    if (this.#waiting) {
-      this.#waiting.append(bytes);
-      isWelcome = socket.writableLength + this.#waiting.length < socket.writableHighWaterMark;
-    } else if (socket.writableLength === 0) {
-      isWelcome = socket.write(bytes);
-    } else {
-      this.#waiting = new Output();
-      isWelcome = socket.write(bytes, this.#release);
-    }
+    const isWelcome = this.#mustWait(bytes) ? this.#gather(bytes) : this.#writeNow(bytes);
     this.#isFull ||= !isWelcome;
     return isWelcome;
   }
@@ -78,7 +77,7 @@ class TcpByteStream implements ByteStream {
   }
 
   end(): void {
-    this.#handOver();
+    for (const part of this.#waiting?.take() ?? []) this.#socket.write(part);
     this.#socket.end();
   }
 
@@ -89,22 +88,67 @@ class TcpByteStream implements ByteStream {
     this.#socket.destroy();
   }
 
-  /** What was under way has left: what waited follows it, and if that is not too much, more is welcome. */
-  readonly #release = (): void => {
-    if (this.#socket.destroyed) return;
+  /** Whether the kernel has not taken all that was written, and we are told when it has. */
+  get #isUnderWay(): boolean {
+    return this.#writes > 0 && this.#socket.writableLength > 0;
+  }
+
+  #mustWait({ length }: Uint8Array): boolean {
+    return this.#isFlushDue || this.#isBulk || length >= BULK_BYTES || this.#isUnderWay;
+  }
+
+  #writeNow(bytes: Uint8Array): boolean {
+    const socket = this.#socket;
+    const own = Buffer.from(bytes);
+    if (socket.writableLength === 0) return socket.write(own);
+    this.#writes++;
+    return socket.write(own, this.#written);
+  }
+
+  #gather(bytes: Uint8Array): boolean {
+    const waiting = (this.#waiting ??= new Output());
+    waiting.append(bytes);
+    if (waiting.length >= GATHERED_BYTES) this.#handOver();
+    else if (!this.#isFlushDue && !this.#isUnderWay) {
+      this.#isFlushDue = true;
+      setImmediate(this.#flush);
+    }
+    const { writableLength, writableHighWaterMark } = this.#socket;
+    return writableLength + waiting.length < writableHighWaterMark;
+  }
+
+  readonly #flush = (): void => {
+    this.#isFlushDue = false;
     this.#handOver();
-    if (!this.#isFull || this.#socket.writableNeedDrain) return;
+  };
+
+  /** What was under way has left: what waited follows it. */
+  readonly #written = (): void => {
+    this.#writes--;
+    this.#handOver();
+    this.#goOn();
+  };
+
+  /** If what is on its way is not too much, more is welcome. */
+  readonly #goOn = (): void => {
+    if (!this.#isFull || this.#socket.destroyed || this.#socket.writableNeedDrain) return;
     this.#isFull = false;
     this.#reader?.writable();
   };
 
   #handOver(): void {
-    const parts = this.#waiting?.take() ?? [];
-    this.#waiting = undefined;
-    if (parts.length === 0) return;
-    this.#socket.cork();
-    for (const part of parts) this.#socket.write(part);
-    this.#socket.uncork();
+    const [socket, waiting] = [this.#socket, this.#waiting];
+    if (!waiting || waiting.length === 0 || socket.destroyed || this.#isUnderWay) return;
+    this.#isBulk = waiting.length >= BULK_BYTES;
+    this.#writes++;
+    const parts = waiting.take();
+    socket.cork();
+    for (const part of parts.slice(0, -1)) socket.write(part);
+    socket.write(parts.at(-1) ?? EMPTY, (error) => {
+      if (!error) waiting.written();
+      this.#written();
+    });
+    socket.uncork();
   }
 
   #howItEnded(): string | undefined {
@@ -113,3 +157,5 @@ class TcpByteStream implements ByteStream {
     return readableEnded && writableFinished ? undefined : "closed without an end";
   }
 }
+
+const EMPTY = new Uint8Array(0);

@@ -27,10 +27,14 @@ export class ConnectedPair {
   }
 
   #carry(from: Http2Connection, to: Http2Connection): number {
-    const bytes = Buffer.concat(from.takeOutput());
+    const parts = from.takeOutput();
+    const bytes = Buffer.concat(parts);
+    if (parts.length > 0) from.outputWritten();
     for (let at = 0; at < bytes.length;) {
       const end = Math.min(bytes.length, at + this.#pieceBytes());
-      to.receive(Buffer.from(bytes.subarray(at, end)), 0);
+      const lent = Buffer.from(bytes.subarray(at, end));
+      to.receive(lent, 0);
+      lent.fill(0xaa);
       at = end;
     }
     from.pump();

@@ -66,7 +66,9 @@ export class ScriptedPeer {
 
   /** Plays bytes of the peer's. */
   send(...pieces: readonly Uint8Array[]): void {
-    this.connection.receive(Buffer.concat(pieces), this.nowMs);
+    const lent = Buffer.concat(pieces);
+    this.connection.receive(lent, this.nowMs);
+    lent.fill(0xaa);
   }
 
   /** Frames that the connection sent since the last call, as far as its streams may go on. */
