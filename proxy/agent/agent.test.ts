@@ -316,3 +316,16 @@ test("no line of the log holds a key", async () => {
   expect(running.lines.join("\n")).toMatch(/certificate issued/);
   expect(running.lines.join("\n")).not.toMatch(/PRIVATE KEY|MIG[HTI]|"key"/);
 });
+
+test("the supervisor is told once that everything was heard, and has it answer for the node and leave that to another", async () => {
+  const { respond, bundle, supervisor, done } = await runningAgent();
+  respond("trust-bundle", [bundle]);
+  respond("address");
+  expect(done).toEqual([]);
+  respond("authorization");
+  respond("authorization");
+  expect(done).toEqual(["synced"]);
+  supervisor({ kind: "serve" });
+  supervisor({ kind: "retire" });
+  expect(done).toEqual(["synced", "serve", "retire"]);
+});

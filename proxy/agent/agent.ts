@@ -35,6 +35,18 @@ export interface ControlPlaneState {
   readonly messages: Map<string, number>;
 }
 
+/** What the agent has others do. */
+export interface AgentEvents {
+  /** The supervisor ends a worker that cannot be trusted any more, or hangs; another takes its place. */
+  readonly endWorker: (life: WorkerLife) => void;
+  /** Told once: everything was heard from the control plane. */
+  readonly synced: () => void;
+  /** Answer on the node's ports and on the admin socket. */
+  readonly serve: () => void;
+  /** Another agent answers there from now on. */
+  readonly retire: () => void;
+}
+
 /** The agent: what the control plane says and the workers do comes together here. */
 export class Agent {
   readonly settings: AgentSettings;
@@ -53,7 +65,7 @@ export class Agent {
   readonly #client: ControlPlaneClient;
   readonly #stream: ControlStream;
   readonly #clockWatch: ClockWatch;
-  readonly #endWorker: (life: WorkerLife) => void;
+  readonly #events: AgentEvents;
   readonly #workers = new Map<string, WorkerLink>();
   readonly #serving = new Map<string, ReadonlySet<number>>();
   /** By index, of the last worker with it. */
@@ -64,16 +76,9 @@ export class Agent {
     readonly reject: (error: Error) => void;
   }[] = [];
 
-  /** @param endWorker has the supervisor end a worker that cannot be trusted any more, or hangs; another takes its place */
-  constructor(
-    settings: AgentSettings,
-    logger: Logger,
-    clock: Clock,
-    random: () => number,
-    endWorker: (life: WorkerLife) => void,
-  ) {
+  constructor(settings: AgentSettings, logger: Logger, clock: Clock, random: () => number, events: AgentEvents) {
     this.settings = settings;
-    this.#endWorker = endWorker;
+    this.#events = events;
     this.#logger = logger;
     this.#clock = clock;
     this.#clockWatch = new ClockWatch(CHECK_MS, clock.now());
@@ -165,6 +170,11 @@ export class Agent {
       case "complete":
         this.pods.isComplete = true;
         return undefined;
+      case "serve":
+        return this.#events.serve();
+      case "retire":
+        this.#logger.info("another agent takes over; this one goes on until its workers have ended");
+        return this.#events.retire();
     }
   }
 
@@ -176,7 +186,7 @@ export class Agent {
       (report) => this.#onReport(link, report),
       (problem) => {
         this.#logger.error({ worker: index, problem }, "a worker is not trusted any more; it is ended");
-        this.#endWorker(link.life);
+        this.#events.endWorker(link.life);
       },
     );
     this.#workers.get(startId)?.close();
@@ -238,6 +248,7 @@ export class Agent {
     for (const link of this.store.isSynced ? this.#workers.values() : []) {
       link.send(wasSynced ? [...orders, commit] : this.store.snapshotOrders());
     }
+    if (!wasSynced && this.store.isSynced) this.#events.synced();
     if (update.kind === "trust-bundle") this.certificates.bundleArrived();
     const enforced = new Promise<void>((resolve, reject) => this.#waiting.push({ generation, resolve, reject }));
     this.#settle();

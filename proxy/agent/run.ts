@@ -4,13 +4,18 @@ import { encodeAgentRecord } from "../channel/agent-record.ts";
 import { openSupervisorChannel } from "../channel/supervisor-channel.ts";
 import { confineAgent } from "../kernel/confinement.ts";
 import { Agent } from "./agent.ts";
-import { serveHttp } from "./http-endpoints.ts";
+import { Endpoints } from "./http-endpoints.ts";
 import { readSettings } from "./settings.ts";
 
 /** Other processes of the node write to the same pipe: what is not longer than this arrives in one piece (PIPE_BUF). */
 const MAX_WRITE_BYTES = 4096;
 /** Lines that wait for a reader that does not read; beyond it they are lost. */
 const MAX_WAITING_BYTES = 4 * 1024 * 1024;
+
+const fail = (error: unknown): never => {
+  process.stderr.write(`heddle agent: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(1);
+};
 
 try {
   const settings = readSettings(process.env);
@@ -22,17 +27,19 @@ try {
     maxLength: MAX_WAITING_BYTES,
   });
   const logger = pino({ level: settings.logLevel, base: { process: "agent", node: settings.node } }, destination);
-  const agent = new Agent(settings, logger, systemClock, Math.random, ({ index, pid }) =>
-    supervisor.write(encodeAgentRecord({ kind: "end-worker", index, pid })),
-  );
+  const endpoints = new Endpoints();
+  const agent = new Agent(settings, logger, systemClock, Math.random, {
+    endWorker: ({ index, pid }) => supervisor.write(encodeAgentRecord({ kind: "end-worker", index, pid })),
+    synced: () => supervisor.write(encodeAgentRecord({ kind: "synced" })),
+    serve: () => void endpoints.open(agent).catch(fail),
+    retire: () => endpoints.close(),
+  });
   const supervisor = openSupervisorChannel(
     (message) => agent.onMessage(message),
     () => process.exit(0),
   );
-  await serveHttp(agent);
   agent.start();
   logger.info({ pid: process.pid }, "agent is up");
 } catch (error) {
-  process.stderr.write(`heddle agent: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exit(1);
+  fail(error);
 }

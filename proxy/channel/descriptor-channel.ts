@@ -140,7 +140,11 @@ export const receiveDescriptors = (packets: number): readonly DescriptorMessage[
   }
 };
 
-const sendPacket = (packets: number, { payload, descriptors }: DescriptorMessage): string | undefined => {
+/**
+ * Sends one message over a socket of any kind, whose other end must be there to take it. The descriptors stay the caller's.
+ * @returns the errno's name if the kernel did not take it
+ */
+export const sendPacket = (packets: number, { payload, descriptors }: DescriptorMessage): string | undefined => {
   const control = descriptors.length === 0 ? null : controlMessage(descriptors);
   const header = messageHeader(payload, control);
   return sendmsg(packets, header, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? lastError() : undefined;

@@ -20,7 +20,9 @@ const pod = fc.record({
   riskyCapabilities: fc.array(text),
 });
 const workerMessage: fc.Arbitrary<WorkerMessage> = fc.oneof(
-  fc.record({ kind: fc.constant("pod" as const), slot, pod }),
+  fc.record({ kind: fc.constant("pod" as const), slot, pod, isHeld: fc.boolean() }),
+  fc.constant({ kind: "accept" } as const),
+  fc.record({ kind: fc.constant("retire" as const), drainMs: fc.nat() }),
   fc.record({ kind: fc.constantFrom("release" as const, "drain" as const), slot }),
   fc.constant({ kind: "agent" } as const),
   fc.record({
@@ -41,7 +43,7 @@ const agentMessage: fc.Arbitrary<AgentMessage> = fc.oneof(
   fc.record({ kind: fc.constant("pod" as const), slot, worker: fc.nat(), pod }),
   fc.record({ kind: fc.constant("pod-gone" as const), slot }),
   fc.record({ kind: fc.constant("capture" as const), slot, problem: text }),
-  fc.constant({ kind: "complete" } as const),
+  fc.record({ kind: fc.constantFrom("complete" as const, "serve" as const, "retire" as const) }),
 );
 
 test("what the supervisor tells a worker is what the worker reads, and the descriptors go along", () => {

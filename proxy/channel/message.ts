@@ -17,8 +17,15 @@ export interface EnrolledPod {
  * What the supervisor tells a worker. `slot` is the supervisor's number for one enrolment of a pod; it is never used twice.
  */
 export type WorkerMessage =
-  /** Descriptors: the listening sockets for outbound, inbound and tunnels, in this order. */
-  | { readonly kind: "pod"; readonly slot: number; readonly pod: EnrolledPod }
+  /**
+   * Descriptors: the listening sockets for outbound, inbound and tunnels, in this order. `isHeld`: others accept on them until
+   * `accept`.
+   */
+  | { readonly kind: "pod"; readonly slot: number; readonly pod: EnrolledPod; readonly isHeld: boolean }
+  /** Accept connections of the pods that were held. */
+  | { readonly kind: "accept" }
+  /** Others serve the pods from now on: accept nothing more, end what is open by then, say everything to the agent, end. */
+  | { readonly kind: "retire"; readonly drainMs: number }
   /** Stop serving the pod and close everything that belongs to it. */
   | { readonly kind: "release"; readonly slot: number }
   /** The pod is about to end: GOAWAY on its tunnels, no new ones. */
@@ -45,7 +52,11 @@ export type AgentMessage =
   /** Whether the rules are still in the pod's namespace. */
   | { readonly kind: "capture"; readonly slot: number; readonly problem: string | undefined }
   /** The enroller has named every pod of the node. */
-  | { readonly kind: "complete" };
+  | { readonly kind: "complete" }
+  /** Answer on the node's ports and on the admin socket; they are free, or about to be. */
+  | { readonly kind: "serve" }
+  /** Another agent answers there from now on. */
+  | { readonly kind: "retire" };
 
 /** First byte of a payload: JSON, or the compact form of `sockets`, of which a busy node sends thousands a second. */
 const JSON_FORM = 0x7b;

@@ -1,11 +1,10 @@
 import { Socket } from "node:net";
-import { type DescriptorMessage, receiveDescriptors } from "./descriptor-channel.ts";
+import { type ChannelEnds, type DescriptorMessage, receiveDescriptors } from "./descriptor-channel.ts";
 
 /** The descriptors of its channel that the supervisor gives to every child at its start. */
-const BELL = 3;
-const PACKETS = 4;
+const ENDS: ChannelEnds = { bell: 3, packets: 4 };
 
-/** The child's end of the channel to the supervisor. */
+/** The receiving end of a channel: a child's. */
 export interface SupervisorChannel {
   /** Sends bytes back: a worker's records. */
   write(bytes: Uint8Array): void;
@@ -15,10 +14,11 @@ export interface SupervisorChannel {
 export const openSupervisorChannel = (
   onMessage: (message: DescriptorMessage) => void,
   onGone: () => void,
+  ends = ENDS,
 ): SupervisorChannel => {
-  const bell = new Socket({ fd: BELL });
+  const bell = new Socket({ fd: ends.bell });
   bell.on("data", () => {
-    for (const message of receiveDescriptors(PACKETS)) onMessage(message);
+    for (const message of receiveDescriptors(ends.packets)) onMessage(message);
   });
   bell.on("error", () => undefined);
   bell.once("close", onGone);

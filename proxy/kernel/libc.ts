@@ -44,6 +44,10 @@ const native = <Arguments extends unknown[]>(signature: string): Native<Argument
 export const setns = native<[fd: number, kind: number]>("int setns(int, int)");
 export const socket = native<[family: number, type: number, protocol: number]>("int socket(int, int, int)");
 export const bind = native<[fd: number, address: Uint8Array, length: number]>("int bind(int, void *, uint32_t)");
+export const connect = native<[fd: number, address: Uint8Array, length: number]>("int connect(int, void *, uint32_t)");
+export const getsockname = native<[fd: number, address: Uint8Array, length: Uint32Array]>(
+  "int getsockname(int, void *, void *)",
+);
 export const listen = native<[fd: number, backlog: number]>("int listen(int, int)");
 export const shutdown = native<[fd: number, how: number]>("int shutdown(int, int)");
 const fcntl = native<[fd: number, command: number, argument: number]>("int fcntl(int, int, int)");

@@ -11,17 +11,34 @@ export interface NetworkNamespace {
 const CLONE_NEWNET = 0x4000_0000;
 /** ioctl_ns(2): which kind of namespace a descriptor stands for. */
 const NS_GET_NSTYPE = 0xb703;
+/** A descriptor of the network namespace of a socket (linux/sockios.h). */
+const SIOCGSKNS = 0x894c;
 
 /** Opens the namespace at a path such as /run/netns/web. @throws Error if there is none, or it is of another kind. */
 export const openNetworkNamespace = (path: string): NetworkNamespace => {
   const fd = openSync(path, "r");
-  const kind = ioctl(fd, NS_GET_NSTYPE);
-  if (kind !== CLONE_NEWNET) {
-    closeSync(fd);
-    throw new Error(`${path} is not a network namespace`);
-  }
+  const namespace = networkNamespaceOf(fd);
+  if (namespace) return namespace;
+  closeSync(fd);
+  throw new Error(`${path} is not a network namespace`);
+};
+
+/** What a descriptor stands for; undefined if that is no network namespace. The descriptor stays the caller's in both cases. */
+export const networkNamespaceOf = (fd: number): NetworkNamespace | undefined => {
+  if (ioctl(fd, NS_GET_NSTYPE) !== CLONE_NEWNET) return undefined;
   const { dev, ino } = fstatSync(fd, { bigint: true });
   return { fd, identity: `${dev}:${ino}` };
+};
+
+/** {@link NetworkNamespace.identity} of the namespace that a socket was made in. @throws Error as the kernel does not tell */
+export const namespaceOfSocket = (socket: number): string => {
+  const fd = must("ioctl SIOCGSKNS", ioctl(socket, SIOCGSKNS));
+  try {
+    const { dev, ino } = fstatSync(fd, { bigint: true });
+    return `${dev}:${ino}`;
+  } finally {
+    closeSync(fd);
+  }
 };
 
 export const closeNetworkNamespace = (namespace: NetworkNamespace): void => closeSync(namespace.fd);

@@ -1,12 +1,15 @@
 import { hasIpv6 } from "./ipv6.ts";
-import { bind, close, lastError, listen, must, socket } from "./libc.ts";
+import { bind, close, getsockname, lastError, listen, must, socket } from "./libc.ts";
+import { namespaceOfSocket, type NetworkNamespace } from "./network-namespace.ts";
 import {
+  getSocketOption,
   IP_BIND_ADDRESS_NO_PORT,
   IP_LOCAL_PORT_RANGE,
   IP_TRANSPARENT,
   IPV6_TRANSPARENT,
   IPV6_V6ONLY,
   setSocketOption,
+  SO_ACCEPTCONN,
   SO_KEEPALIVE,
   SO_MARK,
   SO_REUSEADDR,
@@ -62,6 +65,17 @@ export const makeListener = (port: number): number => {
     close(fd);
     throw error;
   }
+};
+
+/** What is wrong with a listening socket that somebody else made; undefined if it is one of {@link makeListener}'s. */
+export const listenerProblem = (fd: number, port: number, namespace: NetworkNamespace): string | undefined => {
+  const accepts = getSocketOption(fd, SO_ACCEPTCONN, 4);
+  if (typeof accepts === "string" || accepts[0] !== 1) return "it is no socket that listens";
+  const address = new Uint8Array(28);
+  must("getsockname", getsockname(fd, address, new Uint32Array([address.length])));
+  const bound = new DataView(address.buffer).getUint16(2);
+  if (bound !== port) return `it listens on port ${bound}, not ${port}`;
+  return namespaceOfSocket(fd) === namespace.identity ? undefined : "it is in another network namespace";
 };
 
 /** Makes a socket, not yet connected, that may send from any address and is not captured. Its port is chosen at connect. */

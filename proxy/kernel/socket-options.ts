@@ -15,6 +15,7 @@ const SOL_IPV6 = 41;
 export const SO_REUSEADDR: SocketOption = { level: SOL_SOCKET, number: 2, name: "SO_REUSEADDR" };
 export const SO_KEEPALIVE: SocketOption = { level: SOL_SOCKET, number: 9, name: "SO_KEEPALIVE" };
 export const SO_PEERCRED: SocketOption = { level: SOL_SOCKET, number: 17, name: "SO_PEERCRED" };
+export const SO_ACCEPTCONN: SocketOption = { level: SOL_SOCKET, number: 30, name: "SO_ACCEPTCONN" };
 export const SO_MARK: SocketOption = { level: SOL_SOCKET, number: 36, name: "SO_MARK" };
 export const TCP_NODELAY: SocketOption = { level: SOL_TCP, number: 1, name: "TCP_NODELAY" };
 export const TCP_KEEPIDLE: SocketOption = { level: SOL_TCP, number: 4, name: "TCP_KEEPIDLE" };

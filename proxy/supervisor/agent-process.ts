@@ -11,10 +11,14 @@ const MAX_RESTART_DELAY_MS = 2_000;
 /** An agent that lived so long counts as started. */
 const SETTLED_MS = 10_000;
 const MAX_HEAP_MB = 512;
+/** What is in its memory takes no time to write, if anybody reads it. */
+const FINISH_MS = 3_000;
 
 export interface AgentEvents {
   /** Called at every start: the new agent knows nothing, tell it everything. */
   readonly started: () => void;
+  /** Called when it has ended after {@link AgentProcess.finish}. */
+  readonly finished: () => void;
   readonly record: (record: AgentRecord) => void;
 }
 
@@ -45,7 +49,7 @@ export class AgentProcess {
     const startedAt = this.#now();
     const ended = (reason: string): void => {
       this.#process = undefined;
-      if (this.#stopped) return;
+      if (this.#stopped) return this.#events.finished();
       const settled = this.#now() - startedAt > SETTLED_MS;
       this.#log("error", "agent ended", { reason });
       const delayMs = settled ? 0 : (RESTART_DELAYS_MS[failures] ?? MAX_RESTART_DELAY_MS);
@@ -72,6 +76,15 @@ export class AgentProcess {
   stop(): void {
     this.#stopped = true;
     this.kill();
+  }
+
+  /** Lets the agent write what it has still to write, and end; none takes its place. */
+  finish(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    if (!this.#process) return this.#events.finished();
+    this.#process.end();
+    setTimeout(() => this.kill(), FINISH_MS);
   }
 
   #startProcess(onExit: (reason: string) => void): ConfinedProcess {

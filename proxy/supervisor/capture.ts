@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { inNetworkNamespace, type NetworkNamespace } from "../kernel/network-namespace.ts";
 import { hasIpv6 } from "../kernel/ipv6.ts";
 import { runInNamespace } from "./namespace-command.ts";
@@ -9,6 +10,16 @@ import { prepareSysctls, restoreSysctls, type Sysctls } from "./sysctls.ts";
 const FULL_CHECK_EVERY = 10;
 
 const FAMILIES: readonly (4 | 6)[] = hasIpv6 ? [4, 6] : [4];
+
+/** What a supervisor that takes a namespace over has to know of it. */
+export interface CaptureState {
+  /** What the namespace's settings were before, as in {@link Sysctls}. */
+  readonly sysctls: readonly (readonly [name: string, value: string])[];
+  /** Of the rules as they were last seen to be right; undefined where that is not known. */
+  readonly generation: number | undefined;
+  /** Stands for the rules as they were loaded: those of another version are others. */
+  readonly definition: string;
+}
 
 /** The rules, routes and settings in one pod's namespace that bring its traffic to the proxy. */
 export class Capture {
@@ -28,6 +39,22 @@ export class Capture {
   /** Prepares the namespace's settings; before the sockets are made, as their port ranges depend on it. Synchronous. */
   prepare(): void {
     this.#sysctls = inNetworkNamespace(this.#namespace, prepareSysctls);
+  }
+
+  get state(): CaptureState {
+    return { sysctls: [...this.#sysctls], generation: this.#generation, definition: this.#definition };
+  }
+
+  /**
+   * Takes over what an earlier supervisor put in place, and touches nothing of it. Rules that were changed since, or are not
+   * ours, are found by the next {@link check}.
+   */
+  async adopt({ sysctls, generation, definition }: CaptureState): Promise<void> {
+    this.#sysctls = new Map(sysctls);
+    const current = rulesetGeneration(this.#namespace);
+    const isKnown = definition === this.#definition && current !== undefined && current === generation;
+    this.#rules = isKnown ? await this.#list().catch(() => "") : "";
+    this.#generation = this.#rules === "" ? undefined : current;
   }
 
   /**
@@ -75,6 +102,10 @@ export class Capture {
   /** Puts the namespace's settings back as {@link prepare} found them. */
   restore(): void {
     inNetworkNamespace(this.#namespace, () => restoreSysctls(this.#sysctls));
+  }
+
+  get #definition(): string {
+    return createHash("sha256").update(captureRules(this.#probeAddresses)).digest("hex");
   }
 
   /** An earlier supervisor may have left its rule and route: they are removed first, so that there is one of each. */

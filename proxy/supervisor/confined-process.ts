@@ -83,6 +83,11 @@ export class ConfinedProcess {
     this.#bell.on("data", listener);
   }
 
+  /** Closes its channel: it ends when it has said what it had to say. */
+  end(): void {
+    this.#sender.close();
+  }
+
   kill(): void {
     this.#child.kill("SIGKILL");
   }

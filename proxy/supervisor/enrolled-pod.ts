@@ -8,10 +8,12 @@ import {
   openNetworkNamespace,
   ownNetworkNamespace,
 } from "../kernel/network-namespace.ts";
-import { makeListener, makeOutbound, type OutboundKind } from "../kernel/pod-sockets.ts";
-import { Capture } from "./capture.ts";
+import { listenerProblem, makeListener, makeOutbound, type OutboundKind } from "../kernel/pod-sockets.ts";
+import { Capture, type CaptureState } from "./capture.ts";
 import { type EnrolmentRecord, riskyCapabilities } from "./enrolment.ts";
 import { INBOUND_PORT, OUTBOUND_PORT, TUNNEL_PORT } from "./rules.ts";
+
+const PORTS = [OUTBOUND_PORT, INBOUND_PORT, TUNNEL_PORT];
 
 /** A pod whose namespace the supervisor holds: its rules and its listening sockets. */
 export class EnrolledPod {
@@ -24,16 +26,24 @@ export class EnrolledPod {
   home = -1;
   captureProblem: string | undefined;
 
-  /** Opens the namespace. @throws Error if it is none, or the supervisor's own */
-  constructor(slot: number, record: EnrolmentRecord) {
+  /**
+   * @param namespace the one at the record's path if nobody else gave it to us; it is the pod's from now on
+   * @throws Error if there is none, or it is the supervisor's own
+   */
+  constructor(slot: number, record: EnrolmentRecord, namespace = openNetworkNamespace(record.netns)) {
     this.slot = slot;
     this.record = record;
-    this.#namespace = openNetworkNamespace(record.netns);
+    this.#namespace = namespace;
     if (this.#namespace.identity === ownNetworkNamespace.identity) {
       closeNetworkNamespace(this.#namespace);
       throw new Error(`${record.netns} is the node's own network namespace; capturing it would cut the node off`);
     }
     this.capture = new Capture(this.#namespace, record.probeAddresses);
+  }
+
+  /** What it is called in the log. */
+  get title(): string {
+    return `${this.record.namespace}/${this.record.name}`;
   }
 
   get namespaceIdentity(): string {
@@ -61,9 +71,39 @@ export class EnrolledPod {
   async start(): Promise<void> {
     this.capture.prepare();
     inNetworkNamespace(this.#namespace, () => {
-      for (const port of [OUTBOUND_PORT, INBOUND_PORT, TUNNEL_PORT]) this.#listeners.push(makeListener(port));
+      for (const port of PORTS) this.#listeners.push(makeListener(port));
     });
     await this.capture.install();
+  }
+
+  /**
+   * Takes over listening sockets that an earlier supervisor made, and its rules.
+   * @param listeners outbound, inbound, tunnel; they are the pod's from now on
+   * @throws Error if they are not what {@link start} would have made; call {@link forget} then
+   */
+  async adopt(listeners: readonly number[], capture: CaptureState): Promise<void> {
+    this.#listeners.push(...listeners);
+    for (const [index, port] of PORTS.entries()) {
+      const problem = listenerProblem(this.#listeners[index] ?? -1, port, this.#namespace);
+      if (problem !== undefined) throw new Error(`the socket for port ${port}: ${problem}`);
+    }
+    await this.capture.adopt(capture);
+  }
+
+  /** Everything that another supervisor needs to take the pod over: its namespace, then the listening sockets. */
+  duplicateAll(): readonly number[] {
+    return [this.#namespace.fd, ...this.#listeners].map(duplicate);
+  }
+
+  /** Another supervisor has the listening sockets: with ours gone they end with it. */
+  closeListeners(): void {
+    closeDescriptors(this.#listeners.splice(0));
+  }
+
+  /** Lets go of the namespace, in which another supervisor's rules stay. */
+  forget(): void {
+    this.closeListeners();
+    closeNetworkNamespace(this.#namespace);
   }
 
   /** Duplicates of the listening sockets, to be given away: outbound, inbound, tunnel. The originals stay here. */

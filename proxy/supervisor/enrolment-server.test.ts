@@ -38,11 +38,19 @@ const serving = async () => {
     drain: vi.fn<Enroller["drain"]>(() => true),
     withdraw: vi.fn<Enroller["withdraw"]>(() => Promise.resolve()),
     complete: vi.fn<(named: readonly string[]) => Promise<void>>(() => Promise.resolve()),
+    draining: undefined as Enroller["draining"],
+    handOver: vi.fn<Enroller["handOver"]>(() => undefined),
   };
   const log = vi.fn<Log>();
-  const enroller: Enroller = { ...proxy, complete: (named) => proxy.complete([...named]) };
+  const enroller: Enroller = {
+    ...proxy,
+    complete: (named) => proxy.complete([...named]),
+    get draining() {
+      return proxy.draining;
+    },
+  };
   const server = await serveEnrolment(path, enroller, log);
-  onTestFinished(() => void server.close());
+  onTestFinished(() => server.close());
   return { path, proxy, log, server, client: () => connectTo(path) };
 };
 
@@ -224,20 +232,15 @@ test("an enroller that goes away leaves undone what it had waiting: the next one
   socket.destroy();
   await closed(socket);
   for (const end of ends) end();
-  await vi.waitFor(() => expect(connections(server)).resolves.toBe(0));
+  await vi.waitFor(() => expect(server.connections).toBe(0));
   expect(proxy.enrol).toHaveBeenCalledTimes(16);
 });
-
-const connections = async (server: Awaited<ReturnType<typeof serveEnrolment>>): Promise<number> =>
-  await new Promise((resolve) => {
-    server.getConnections((_, count) => resolve(count));
-  });
 
 test("an enroller that goes away in the middle of a line has said nothing", async () => {
   const { client, proxy, server } = await serving();
   const { socket } = await client();
   socket.end(line({ kind: "withdraw", uid: "a" }).trimEnd());
-  await vi.waitFor(() => expect(connections(server)).resolves.toBe(0));
+  await vi.waitFor(() => expect(server.connections).toBe(0));
   expect(proxy.withdraw).not.toHaveBeenCalled();
 });
 
@@ -255,10 +258,40 @@ test("only the owner may connect, and a socket that a killed supervisor left beh
   const { path, proxy, server } = await serving();
   expect(statSync(path).mode & 0o777).toBe(0o600);
   const successor = await serveEnrolment(path, { ...proxy, complete: () => Promise.resolve() }, vi.fn<Log>());
-  onTestFinished(() => void successor.close());
-  server.unref();
+  onTestFinished(() => successor.close());
   const { socket, answered } = await connectTo(path);
   socket.write(enrolLine("a"));
   await answered(1);
-  expect(await connections(successor)).toBe(1);
+  expect([server.connections, successor.connections]).toEqual([0, 1]);
+});
+
+test("an enroller learns which supervisor this is, and what is left of the one before it", async () => {
+  const { client, proxy } = await serving();
+  const { socket, answered } = await client();
+  socket.write(line({ kind: "status" }));
+  expect(await answered(1)).toEqual([{ version: 1, kind: "status", pid: process.pid }]);
+  proxy.draining = { pid: 7, connections: 3, endsInMs: 1_500 };
+  socket.write(line({ kind: "status" }));
+  expect((await answered(2))[1]).toMatchObject({ draining: { pid: 7, connections: 3, endsInMs: 1_500 } });
+});
+
+test("whoever wants to take over is answered by whoever hands over, or told why not", async () => {
+  const { client, proxy } = await serving();
+  const { socket, answered } = await client();
+  proxy.handOver.mockReturnValueOnce("hand-over version 9 is not spoken, only 1");
+  socket.write(line({ kind: "hand-over", handOver: 9 }));
+  expect(await answered(1)).toMatchObject([{ kind: "error", reason: "hand-over version 9 is not spoken, only 1" }]);
+  socket.write(line({ kind: "hand-over", handOver: "1" }));
+  expect((await answered(2))[1]).toMatchObject({ kind: "error", reason: "handOver must be a number" });
+  socket.write(line({ kind: "hand-over", handOver: 1 }));
+  await vi.waitFor(() => expect(proxy.handOver.mock.calls.map(([, version]) => version)).toEqual([9, 1]));
+});
+
+test("a server that is closed leaves its path, and everybody who is connected", async () => {
+  const { client, path, server } = await serving();
+  const { socket } = await client();
+  await vi.waitFor(() => expect(server.connections).toBe(1));
+  server.close();
+  await closed(socket);
+  expect(() => statSync(path)).toThrow("ENOENT");
 });

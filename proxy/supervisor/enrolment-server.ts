@@ -1,8 +1,9 @@
 import { chmodSync, rmSync } from "node:fs";
-import { createServer, type Server, type Socket } from "node:net";
+import { createServer, type Socket } from "node:net";
 import { peerCredentials } from "../kernel/peer-credentials.ts";
 import { socketDescriptor } from "../kernel/socket-descriptor.ts";
 import {
+  type DrainingSupervisor,
   type EnrolmentAnswer,
   type EnrolmentRequest,
   formatAnswer,
@@ -11,12 +12,24 @@ import {
 } from "./enrolment.ts";
 import type { Log } from "./log.ts";
 
-/** What enrolment is done by: {@link NodeProxy}. */
+/** What enrolment is done by: {@link NodeProxy}, and what knows of a hand-over. */
 export interface Enroller {
   enrol(record: Extract<EnrolmentRequest, { kind: "enrol" }>["pod"]): Promise<void>;
   drain(uid: string): boolean;
   withdraw(uid: string): Promise<void>;
   complete(named: ReadonlySet<string>): Promise<void>;
+  /** What is left of an earlier supervisor. */
+  readonly draining: DrainingSupervisor | undefined;
+  /** Hands everything over to whoever is at the other end. @returns why not; nothing where that was answered already */
+  handOver(connection: Socket, version: number): string | undefined;
+}
+
+/** The enrolment socket while it is served. */
+export interface EnrolmentServer {
+  /** How many are connected. */
+  readonly connections: number;
+  /** Leaves the path to somebody else, and lets go of everybody who is connected. */
+  close(): void;
 }
 
 /** Requests under way at once for one enroller; more wait here, and then in its socket. */
@@ -26,15 +39,29 @@ const MAX_CONCURRENT = 16;
  * The unix socket on which whoever starts pods enrols them: JSON lines, one answer for each request, in any order of
  * different pods. Only processes of our own user may connect.
  */
-export const serveEnrolment = (path: string, proxy: Enroller, log: Log): Promise<Server> => {
+export const serveEnrolment = (path: string, proxy: Enroller, log: Log): Promise<EnrolmentServer> => {
   // A supervisor that was killed leaves its socket behind; the folder is ours alone.
   rmSync(path, { force: true });
-  const server = createServer((socket) => serve(socket, proxy, log));
+  const connections = new Set<Socket>();
+  const server = createServer((socket) => {
+    connections.add(socket);
+    socket.once("close", () => connections.delete(socket));
+    serve(socket, proxy, log);
+  });
+  const close = (): void => {
+    server.close();
+    for (const socket of connections) socket.destroy();
+  };
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.listen(path, () => {
       chmodSync(path, 0o600);
-      resolve(server);
+      resolve({
+        close,
+        get connections() {
+          return connections.size;
+        },
+      });
     });
   });
 };
@@ -57,9 +84,16 @@ const serve = (socket: Socket, proxy: Enroller, log: Log): void => {
     if (typeof request === "string") return answer({ kind: "error", reason: request });
     if (request.kind === "enrol") named.add(request.pod.uid);
     if (request.kind === "withdraw") named.delete(request.uid);
+    if (request.kind === "status") return answer({ kind: "status", pid: process.pid, draining: proxy.draining });
+    if (request.kind === "hand-over") {
+      const reason = proxy.handOver(socket, request.handOver);
+      if (reason === undefined) return undefined;
+      log("error", "a hand-over is refused", { reason });
+      return answer({ kind: "error", reason });
+    }
     void work(request);
   };
-  const work = async (request: EnrolmentRequest): Promise<void> => {
+  const work = async (request: PodRequest): Promise<void> => {
     running++;
     const result = await handle(request, proxy, named);
     running--;
@@ -88,11 +122,9 @@ const serve = (socket: Socket, proxy: Enroller, log: Log): void => {
   );
 };
 
-const handle = async (
-  request: EnrolmentRequest,
-  proxy: Enroller,
-  named: ReadonlySet<string>,
-): Promise<EnrolmentAnswer> => {
+type PodRequest = Exclude<EnrolmentRequest, { kind: "status" | "hand-over" }>;
+
+const handle = async (request: PodRequest, proxy: Enroller, named: ReadonlySet<string>): Promise<EnrolmentAnswer> => {
   if (request.kind === "complete") {
     await proxy.complete(named).catch(() => undefined);
     return { kind: "completed" };

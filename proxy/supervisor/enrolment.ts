@@ -23,14 +23,27 @@ export type EnrolmentRequest =
   | { readonly kind: "drain"; readonly uid: string }
   | { readonly kind: "withdraw"; readonly uid: string }
   /** Every pod of the node has been named; what was not is withdrawn. */
-  | { readonly kind: "complete" };
+  | { readonly kind: "complete" }
+  /** Which supervisor this is, and whether an earlier one is still there. */
+  | { readonly kind: "status" }
+  /** Another supervisor takes the place of this one; see hand-over.ts. */
+  | { readonly kind: "hand-over"; readonly handOver: number };
 
 /** One line back. */
 export type EnrolmentAnswer =
   | { readonly kind: "enrolled" | "draining" | "withdrawn"; readonly uid: string }
   | { readonly kind: "refused"; readonly uid: string; readonly reason: string }
   | { readonly kind: "completed" }
+  | { readonly kind: "status"; readonly pid: number; readonly draining: DrainingSupervisor | undefined }
   | { readonly kind: "error"; readonly reason: string };
+
+/** An earlier supervisor whose connections have not all ended. */
+export interface DrainingSupervisor {
+  readonly pid: number;
+  readonly connections: number;
+  /** After it what is left is ended. */
+  readonly endsInMs: number;
+}
 
 export const ENROLMENT_VERSION = 1;
 
@@ -66,7 +79,12 @@ export const parseEnrolment = (line: string): EnrolmentRequest | string => {
     case "withdraw":
       return isText(message.uid) ? { kind: message.kind, uid: message.uid } : "uid must be a text";
     case "complete":
-      return { kind: "complete" };
+    case "status":
+      return { kind: message.kind };
+    case "hand-over": {
+      const { handOver } = message;
+      return typeof handOver === "number" ? { kind: "hand-over", handOver } : "handOver must be a number";
+    }
     default:
       return `kind ${JSON.stringify(message.kind)} is unknown`;
   }

@@ -1,10 +1,8 @@
-import { join } from "node:path";
 import { forbidRings } from "../kernel/confinement.ts";
 import { forbidDumps } from "../kernel/hardening.ts";
-import { serveEnrolment } from "./enrolment-server.ts";
 import { stdoutLog } from "./log.ts";
-import { NodeProxy } from "./node-proxy.ts";
 import { readSettings } from "./settings.ts";
+import { Supervisor } from "./supervisor.ts";
 
 /** The supervisor: the one privileged process of a node. It speaks no network protocol. */
 const main = async (): Promise<void> => {
@@ -12,18 +10,16 @@ const main = async (): Promise<void> => {
   forbidRings();
   const settings = readSettings(process.env);
   const log = stdoutLog({ process: "supervisor", node: settings.node });
-  const proxy = new NodeProxy(settings, log, () => performance.now());
-  proxy.start();
-  const server = await serveEnrolment(join(settings.runDir, "enrol.sock"), proxy, log);
-  log("info", "supervisor is up", { pid: process.pid, workers: settings.workers });
+  let supervisor: Supervisor | undefined;
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.once(signal, () => {
       log("info", "supervisor is stopping", { signal });
-      server.close();
-      proxy.stop();
+      supervisor?.stop();
       process.exit(0);
     });
   }
+  supervisor = await Supervisor.start(settings, log, () => performance.now());
+  log("info", "supervisor is up", { pid: process.pid, workers: settings.workers });
 };
 
 try {

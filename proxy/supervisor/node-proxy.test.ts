@@ -5,7 +5,8 @@ import { someDescriptor } from "../testing/open-descriptors.ts";
 import { FakeProcess } from "../testing/fake-confined-process.ts";
 import type { EnrolmentRecord } from "./enrolment.ts";
 import type { Log } from "./log.ts";
-import { NodeProxy } from "./node-proxy.ts";
+import { EnrolledPod } from "./enrolled-pod.ts";
+import { NodeProxy, type PodInHand } from "./node-proxy.ts";
 import { readSettings } from "./settings.ts";
 
 vi.mock("./confined-process.ts", () => ({ ConfinedProcess: FakeProcess }));
@@ -32,6 +33,15 @@ vi.mock("./enrolled-pod.ts", () => ({
       this.record = record;
     }
 
+    get title(): string {
+      return `${this.record.namespace}/${this.record.name}`;
+    }
+    closeListeners(): void {
+      namespaces.done.push(`close ${this.record.uid}`);
+    }
+    forget(): void {
+      namespaces.done.push(`forget ${this.record.uid}`);
+    }
     get namespaceIdentity(): string {
       return this.record.netns;
     }
@@ -78,7 +88,7 @@ beforeEach(() => {
 });
 afterEach(() => void vi.useRealTimers());
 
-const running = () => {
+const running = ({ isHeld = false } = {}) => {
   const settings = readSettings({
     HEDDLE_NODE: "node-1",
     HEDDLE_RUN_DIR: "/run",
@@ -86,7 +96,8 @@ const running = () => {
     HEDDLE_WORKERS: "2",
   });
   const log = vi.fn<Log>();
-  const proxy = new NodeProxy(settings, log, () => Date.now());
+  let slots = 0;
+  const proxy = new NodeProxy(settings, log, () => Date.now(), { isHeld, slot: () => ++slots });
   proxy.start();
   return { proxy, log };
 };
@@ -115,6 +126,7 @@ const crash = (index: number): void => {
 test("agent and workers are joined, each pair once", () => {
   running();
   expect(agent().messages).toMatchObject([
+    { kind: "serve" },
     { kind: "worker", index: 0, restarts: 0 },
     { kind: "worker", index: 1, restarts: 0 },
   ]);
@@ -130,7 +142,7 @@ test("a pod is told to its home and to the agent when it is captured, and to no 
   expect(worker(0).kinds).toEqual(["agent"]);
   captured.resolve();
   await enrolled;
-  expect(worker(0).messages.at(-1)).toEqual({ kind: "pod", slot: 1, pod: { uid: "a" } });
+  expect(worker(0).messages.at(-1)).toEqual({ kind: "pod", slot: 1, pod: { uid: "a" }, isHeld: false });
   expect(agent().messages.at(-1)).toEqual({ kind: "pod", slot: 1, worker: 0, pod: { uid: "a" } });
   expect(worker(1).kinds).toEqual(["agent"]);
 });
@@ -190,7 +202,7 @@ test("a pod whose sockets cannot be given away is taken back from the agent too"
     throw new Error("dup: EMFILE");
   };
   await expect(proxy.enrol(pod("a"))).rejects.toThrow("dup: EMFILE");
-  expect(agent().kinds.slice(2)).toEqual(["pod", "pod-gone"]);
+  expect(agent().kinds.slice(3)).toEqual(["pod", "pod-gone"]);
   expect(namespaces.done).toEqual(["start a", "abandon a"]);
 });
 
@@ -260,6 +272,7 @@ test("an agent that comes back is told everything: workers, pods, lost rules, an
     { kind: "pod", slot: 1, worker: 0 },
     { kind: "capture", slot: 1, problem: "the nft rules are gone" },
     { kind: "complete" },
+    { kind: "serve" },
   ]);
   expect([worker(0).kinds, worker(1).kinds]).toEqual([
     ["agent", "pod", "agent"],
@@ -379,4 +392,111 @@ test("stopping ends everybody and starts nobody; the pods' rules stay", async ()
   vi.advanceTimersByTime(60_000);
   expect(FakeProcess.started.length).toBe(all.length);
   expect(namespaces.done).toEqual(["start a"]);
+});
+
+/** A pod as another supervisor hands it over. */
+const handed = (uid: string, home: number, isIsolated = false): PodInHand => {
+  const made = new EnrolledPod(100 + Number.parseInt(uid, 36), pod(uid));
+  made.home = home;
+  return { pod: made, isIsolated, isPrepared: true };
+};
+
+test("pods that are taken over go to the workers they were with, those that crashed others apart from the rest", () => {
+  const { proxy } = running({ isHeld: true });
+  proxy.adopt([handed("a", 1), handed("b", 0), handed("c", 5, true), handed("d", 5, true), handed("e", 7)], true);
+  expect(worker(1).messages.at(-1)).toMatchObject({ kind: "pod", pod: { uid: "a" }, isHeld: true });
+  const pods = (index: number): readonly unknown[] =>
+    worker(index).messages.flatMap((each) => ("pod" in each ? [each.pod.uid] : []));
+  expect([pods(0), pods(1), pods(2)]).toEqual([["b", "e"], ["a"], ["c", "d"]]);
+  expect(agent().kinds).not.toContain("serve");
+  expect(agent().kinds.at(-1)).toBe("complete");
+  expect(namespaces.done).toEqual([]);
+});
+
+test("nobody accepts before all are told to, also in a worker that was started anew", () => {
+  const { proxy } = running({ isHeld: true });
+  proxy.adopt([handed("a", 0)], false);
+  crash(0);
+  expect(worker(0).messages.at(-1)).toMatchObject({ kind: "pod", isHeld: true });
+  proxy.accept();
+  expect([worker(0).kinds.at(-1), worker(1).kinds.at(-1)]).toEqual(["accept", "accept"]);
+  crash(0);
+  // The second restart in a row waits a moment.
+  vi.advanceTimersByTime(50);
+  expect(worker(0).messages.at(-1)).toMatchObject({ kind: "pod", isHeld: false });
+  proxy.answer();
+  expect(agent().kinds).toContain("serve");
+});
+
+test("a pod is prepared when its own worker says so, until that ends", () => {
+  const { proxy } = running({ isHeld: true });
+  const given = handed("a", 0);
+  proxy.adopt([given], false);
+  worker(1).write(encodeWorkerRecord({ kind: "prepared", slot: given.pod.slot }));
+  expect(proxy.isPrepared(given.pod)).toBe(false);
+  worker(0).write(encodeWorkerRecord({ kind: "prepared", slot: given.pod.slot }));
+  expect(proxy.isPrepared(given.pod)).toBe(true);
+  crash(0);
+  expect(proxy.isPrepared(given.pod)).toBe(false);
+  agent().write(encodeAgentRecord({ kind: "synced" }));
+  expect(proxy.isSynced).toBe(true);
+});
+
+test("while pods are handed over none comes or goes, and what had begun is done first", async () => {
+  const { proxy } = running();
+  const captured = Promise.withResolvers<void>();
+  namespaces.start = () => captured.promise;
+  const first = proxy.enrol(pod("a"));
+  const { release, settled } = proxy.hold();
+  const second = proxy.enrol(pod("b"));
+  const withdrawn = proxy.withdraw("a");
+  captured.resolve();
+  await first;
+  await settled;
+  expect(proxy.pods.map(({ pod: { record } }) => record.uid)).toEqual(["a"]);
+  release();
+  await Promise.all([second, withdrawn]);
+  expect(proxy.pods.map(({ pod: { record } }) => record.uid)).toEqual(["b"]);
+});
+
+test("a proxy that retires has everybody end by himself, starts nobody, and touches no rule", async () => {
+  const { proxy } = running();
+  await proxy.enrol(pod("a"));
+  const over = vi.fn<() => void>();
+  proxy.retire(30_000, over);
+  expect([worker(0), worker(1)].map(({ messages }) => messages.at(-1))).toEqual([
+    { kind: "retire", drainMs: 30_000 },
+    { kind: "retire", drainMs: 30_000 },
+  ]);
+  expect(agent().kinds.at(-1)).toBe("retire");
+  worker(0).write(encodeWorkerRecord({ kind: "draining", count: 3 }));
+  worker(1).write(encodeWorkerRecord({ kind: "draining", count: 2 }));
+  expect(proxy.connectionsLeft).toBe(5);
+  worker(0).end("exit code 0");
+  expect(proxy.connectionsLeft).toBe(2);
+  const all = FakeProcess.started.length;
+  worker(1).end("exit code 0");
+  // Its channel is closed, and it ends.
+  expect(over).toHaveBeenCalledTimes(1);
+  vi.advanceTimersByTime(120_000);
+  expect(FakeProcess.started.length).toBe(all);
+  expect(namespaces.done).toEqual(["start a", "close a"]);
+});
+
+test("a worker that does not end long after the time to drain is ended", () => {
+  const { proxy } = running();
+  proxy.retire(30_000, () => undefined);
+  vi.advanceTimersByTime(30_000);
+  expect(worker(0).wasKilled).toBe(false);
+  vi.advanceTimersByTime(10_000);
+  expect(worker(0).wasKilled).toBe(true);
+});
+
+test("nothing stays open of a pod that the next supervisor has let go of", async () => {
+  const { proxy } = running();
+  await proxy.enrol(pod("a"));
+  proxy.retire(30_000, () => undefined);
+  proxy.letGo("a");
+  expect(worker(0).kinds.at(-1)).toBe("release");
+  expect(namespaces.done).toEqual(["start a", "close a", "forget a"]);
 });

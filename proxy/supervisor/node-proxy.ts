@@ -8,14 +8,31 @@ import type { EnrolmentRecord } from "./enrolment.ts";
 import { chooseHome } from "./homes.ts";
 import type { Log } from "./log.ts";
 import type { SupervisorSettings } from "./settings.ts";
+import { CaptureWatch } from "./capture-watch.ts";
+import { Turns } from "./turns.ts";
 import { type Worker, Workers } from "./workers.ts";
 
 /** How many outbound sockets go into one message. */
 const SOCKETS_PER_MESSAGE = 64;
-/** How often each pod's rules are looked at. */
-const CAPTURE_CHECK_MS = 30_000;
+/** After the time for draining, and what ending in order takes: a worker that is still there hangs. */
+const KILL_AFTER_MS = 10_000;
 /** A pod that keeps crashing others moves; more than so many extra workers would be an attack on the node. */
 const MAX_ISOLATED_WORKERS = 8;
+
+export interface NodeProxyOptions {
+  /** Another proxy serves the pods that are adopted, until {@link NodeProxy.accept}. */
+  readonly isHeld: boolean;
+  /** A number for one more enrolment; none comes twice. */
+  readonly slot: () => number;
+}
+
+/** A pod with how it is served. */
+export interface PodInHand {
+  readonly pod: EnrolledPod;
+  /** Whether it is with a worker of its own, as it crashed others. */
+  readonly isIsolated: boolean;
+  readonly isPrepared: boolean;
+}
 
 /** The proxy of one node: its pods, and the agent and workers that serve them. */
 export class NodeProxy {
@@ -27,14 +44,28 @@ export class NodeProxy {
   readonly #pods = new Map<number, EnrolledPod>();
   /** By the identity of their namespaces: whose rules and sockets are in each, also while they are being made or taken away. */
   readonly #holders = new Map<string, EnrolledPod>();
-  /** One operation at a time for each pod, so that a withdrawal never overtakes an enrolment. */
-  readonly #pending = new Map<string, Promise<unknown>>();
-  #lastSlot = 0;
+  readonly #turns = new Turns();
+  readonly #watch: CaptureWatch;
+  /** Slots of pods whose worker has what serving them takes. */
+  readonly #prepared = new Set<number>();
+  readonly #slot: () => number;
   #isComplete = false;
-  #checks: NodeJS.Timeout | undefined;
+  #isSynced = false;
+  /** Another proxy serves the pods until {@link accept}. */
+  #isHeld: boolean;
+  #retirement: { readonly left: Map<number, number>; readonly onEnded: () => void } | undefined;
 
   /** @param now milliseconds of a clock that only goes forward */
-  constructor(settings: SupervisorSettings, log: Log, now: () => number) {
+  constructor(settings: SupervisorSettings, log: Log, now: () => number, { isHeld, slot }: NodeProxyOptions) {
+    this.#isHeld = isHeld;
+    this.#slot = slot;
+    this.#watch = new CaptureWatch({
+      turns: this.#turns,
+      log,
+      pods: () => this.#pods.values(),
+      isKnown: (pod) => this.#pods.get(pod.slot) === pod,
+      onChecked: ({ slot, captureProblem }) => this.#agent.send({ kind: "capture", slot, problem: captureProblem }),
+    });
     this.#log = log;
     this.#node = settings.node;
     this.#ledger = new CrashLedger(now);
@@ -45,33 +76,35 @@ export class NodeProxy {
     });
     this.#agent = new AgentProcess(settings, log, now, {
       started: () => this.#onAgentStarted(),
-      record: (record) => this.#endWorker(record),
+      finished: () => this.#retirement?.onEnded(),
+      record: (record) => this.#onAgentRecord(record),
     });
   }
 
   start(): void {
     this.#agent.start();
     this.#workers.start();
-    this.#checks = setInterval(() => void this.#checkCaptures(), CAPTURE_CHECK_MS);
+    if (!this.#isHeld) this.#watch.start();
   }
 
   /** The rules stay: without a proxy traffic is refused, never passed in clear. */
   stop(): void {
-    clearInterval(this.#checks);
+    this.#watch.stop();
     this.#agent.stop();
     for (const index of this.#workers.indexes) this.#workers.remove(index);
+    for (const { process } of this.#workers.running) process.kill();
   }
 
   /** Captures a pod. Resolves when its traffic is captured and a worker has its sockets. @throws Error saying why not */
   enrol(record: EnrolmentRecord): Promise<void> {
-    return this.#inTurn(record.uid, async () => {
+    return this.#turns.run(record.uid, async () => {
       if (record.node !== this.#node) throw new Error(`the pod is on node ${record.node}, this is ${this.#node}`);
-      const pod = new EnrolledPod(++this.#lastSlot, record);
+      const pod = new EnrolledPod(this.#slot(), record);
       const holder = this.#holders.get(pod.namespaceIdentity);
       if (holder) pod.letGo();
       if (holder?.record.uid === record.uid) return;
       if (holder)
-        throw new Error(`${record.netns} is the namespace of ${podName(holder)}, which is to be withdrawn first`);
+        throw new Error(`${record.netns} is the namespace of ${holder.title}, which is to be withdrawn first`);
       this.#holders.set(pod.namespaceIdentity, pod);
       const known = this.#find(record.uid);
       // The sandbox was made anew: the old namespace is another one.
@@ -99,7 +132,7 @@ export class NodeProxy {
 
   /** Lets go of a pod; one that is not enrolled is none of our business any more. */
   withdraw(uid: string): Promise<void> {
-    return this.#inTurn(uid, async () => {
+    return this.#turns.run(uid, async () => {
       const pod = this.#find(uid);
       if (pod) await this.#release(pod);
     });
@@ -108,26 +141,109 @@ export class NodeProxy {
   /** Withdraws every pod that is not among these: the enroller has named all there are. */
   async complete(named: ReadonlySet<string>): Promise<void> {
     // An enrolment that is under way counts: an earlier enroller may have asked for it.
-    const known = new Set([...Array.from(this.#pods.values(), ({ record }) => record.uid), ...this.#pending.keys()]);
+    const known = new Set([...Array.from(this.#pods.values(), ({ record }) => record.uid), ...this.#turns.uids]);
     const forgotten = [...known].filter((uid) => !named.has(uid));
     await Promise.allSettled(forgotten.map((uid) => this.withdraw(uid)));
     this.#isComplete = true;
     this.#agent.send({ kind: "complete" });
   }
 
-  #find(uid: string): EnrolledPod | undefined {
-    return [...this.#pods.values()].find(({ record }) => record.uid === uid);
+  /** The pods that are served, and what another supervisor has to know of each. */
+  get pods(): readonly PodInHand[] {
+    return Array.from(this.#pods.values(), (pod) => ({
+      pod,
+      isIsolated: this.#workers.isIsolated(pod.home),
+      isPrepared: this.#prepared.has(pod.slot),
+    }));
   }
 
-  #inTurn<Value>(uid: string, action: () => Promise<Value>): Promise<Value> {
-    const previous = this.#pending.get(uid) ?? Promise.resolve();
-    const turn = previous.then(action, action);
-    this.#pending.set(uid, turn);
-    const forget = (): void => {
-      if (this.#pending.get(uid) === turn) this.#pending.delete(uid);
-    };
-    turn.then(forget, forget);
-    return turn;
+  get isComplete(): boolean {
+    return this.#isComplete;
+  }
+
+  /** Lets no pod come or go from now on. @returns how to let them, and when what had begun is done */
+  hold(): ReturnType<Turns["hold"]> {
+    return this.#turns.hold();
+  }
+
+  /**
+   * Takes over pods that another supervisor enrolled. Those that it served by one worker because they crashed others stay
+   * with each other, and apart from the rest.
+   */
+  adopt(pods: readonly PodInHand[], isComplete: boolean): void {
+    const isolated = new Map<number, number>();
+    for (const { pod, isIsolated } of pods) {
+      this.#holders.set(pod.namespaceIdentity, pod);
+      const given = pod.home;
+      if (isIsolated && !isolated.has(given)) isolated.set(given, this.#workers.addIsolated());
+      const isThere = this.#workers.indexes.includes(given) && !this.#workers.isIsolated(given);
+      pod.home = isolated.get(given) ?? (isThere ? given : this.#chooseHome());
+      this.#pods.set(pod.slot, pod);
+      this.#settle(pod);
+    }
+    this.#isComplete = isComplete;
+    if (isComplete) this.#agent.send({ kind: "complete" });
+  }
+
+  isPrepared(pod: EnrolledPod): boolean {
+    return this.#prepared.has(pod.slot);
+  }
+
+  /** Whether the agent has heard everything from the control plane. */
+  get isSynced(): boolean {
+    return this.#isSynced;
+  }
+
+  /** Serves the pods that were held. */
+  accept(): void {
+    this.#isHeld = false;
+    for (const { process } of this.#workers.running) process.send({ kind: "accept" });
+  }
+
+  /** Answers for the node: its ports are free, and the pods are nobody else's any more. */
+  answer(): void {
+    this.#agent.send({ kind: "serve" });
+    this.#watch.start();
+    void this.#watch.checkAll();
+  }
+
+  /**
+   * Another supervisor serves the pods from now on. What is open here ends within the time.
+   * @param onEnded agent and workers have ended, and have said everything
+   */
+  retire(drainMs: number, onEnded: () => void): void {
+    this.#retirement = { left: new Map(), onEnded };
+    this.#watch.stop();
+    this.#workers.letEnd();
+    this.#agent.send({ kind: "retire" });
+    for (const pod of this.#pods.values()) pod.closeListeners();
+    for (const { process } of this.#workers.running) process.send({ kind: "retire", drainMs });
+    setTimeout(() => {
+      for (const { process } of this.#workers.running) process.kill();
+    }, drainMs + KILL_AFTER_MS);
+    this.#finishWhenAlone();
+  }
+
+  /** Connections that are left while this proxy retires. */
+  get connectionsLeft(): number {
+    return [...(this.#retirement?.left.values() ?? [])].reduce((sum, count) => sum + count, 0);
+  }
+
+  /** A pod that another supervisor has let go of: nothing of it may stay open here. */
+  letGo(uid: string): void {
+    const pod = this.#find(uid);
+    if (!pod) return;
+    this.#pods.delete(pod.slot);
+    this.#workers.get(pod.home)?.process.send({ kind: "release", slot: pod.slot });
+    pod.forget();
+  }
+
+  #finishWhenAlone(): void {
+    if (this.#retirement && [...this.#workers.running].length === 0) this.#agent.finish();
+  }
+
+  #find(uid: string): EnrolledPod | undefined {
+    return [...this.#pods.values()].find(({ record }) => record.uid === uid);
   }
 
   #chooseHome(): number {
@@ -146,11 +262,13 @@ export class NodeProxy {
   #settle(pod: EnrolledPod): void {
     this.#agent.send({ kind: "pod", slot: pod.slot, worker: pod.home, pod: pod.message });
     const worker = this.#workers.get(pod.home);
-    worker?.process.send({ kind: "pod", slot: pod.slot, pod: pod.message }, pod.duplicateListeners());
+    const message = { kind: "pod", slot: pod.slot, pod: pod.message, isHeld: this.#isHeld } as const;
+    worker?.process.send(message, pod.duplicateListeners());
   }
 
   async #release(pod: EnrolledPod): Promise<void> {
     this.#pods.delete(pod.slot);
+    this.#prepared.delete(pod.slot);
     this.#ledger.forget(pod.record.uid);
     this.#workers.get(pod.home)?.process.send({ kind: "release", slot: pod.slot });
     this.#agent.send({ kind: "pod-gone", slot: pod.slot });
@@ -176,6 +294,11 @@ export class NodeProxy {
   #onWorkerEnded(worker: Worker, reason: string): void {
     this.#agent.send({ kind: "worker-gone", startId: worker.startId, reason });
     const pods = [...this.#pods.values()].filter(({ home }) => home === worker.index);
+    for (const { slot } of pods) this.#prepared.delete(slot);
+    if (this.#retirement) {
+      this.#retirement.left.delete(worker.index);
+      return this.#finishWhenAlone();
+    }
     const groups = this.#ledger.record(pods.map(({ record }) => record.uid));
     for (const group of groups) this.#isolate(group);
   }
@@ -196,6 +319,11 @@ export class NodeProxy {
 
   #onRecord(worker: Worker, record: WorkerRecord): void {
     if (record.kind === "need") return this.#giveSockets(worker, record.slot, record.sockets, record.count);
+    if (record.kind === "draining") return void this.#retirement?.left.set(worker.index, record.count);
+    if (record.kind === "prepared") {
+      if (this.#pods.get(record.slot)?.home === worker.index) this.#prepared.add(record.slot);
+      return undefined;
+    }
     this.#log("info", "worker is ready", { worker: worker.index, pid: worker.process.pid });
   }
 
@@ -210,11 +338,16 @@ export class NodeProxy {
         worker.process.send({ kind: "sockets", slot, sockets: kind }, sockets);
       }
     } catch (error) {
-      this.#log("error", "no outbound sockets for a pod", { pod: podName(pod), error: String(error) });
+      this.#log("error", "no outbound sockets for a pod", { pod: pod.title, error: String(error) });
     }
   }
 
-  #endWorker({ index, pid }: AgentRecord): void {
+  #onAgentRecord(record: AgentRecord): void {
+    if (record.kind === "synced") this.#isSynced = true;
+    else this.#endWorker(record.index, record.pid);
+  }
+
+  #endWorker(index: number, pid: number): void {
     const worker = this.#workers.get(index);
     if (worker?.process.pid !== pid) return;
     this.#log("error", "the agent does not trust a worker any more; ending it", { worker: index, pid });
@@ -233,6 +366,7 @@ export class NodeProxy {
       if (pod.captureProblem) this.#agent.send({ kind: "capture", slot: pod.slot, problem: pod.captureProblem });
     }
     if (this.#isComplete) this.#agent.send({ kind: "complete" });
+    if (!this.#isHeld && !this.#retirement) this.#agent.send({ kind: "serve" });
   }
 
   /** Joins a worker and the agent by a stream of their own. */
@@ -243,36 +377,4 @@ export class NodeProxy {
     this.#agent.send({ kind: "worker", index, startId, pid: process.pid, restarts }, [agentEnd]);
     process.send({ kind: "agent" }, [workerEnd]);
   }
-
-  /** Looks whether every pod is still captured. What was lost is put back, and said. */
-  async #checkCaptures(): Promise<void> {
-    for (const pod of this.#pods.values()) {
-      await this.#inTurn(pod.record.uid, () => this.#checkCapture(pod)).catch((error: unknown) => {
-        this.#log("error", "the capture of a pod cannot be checked", { pod: podName(pod), error: String(error) });
-      });
-    }
-  }
-
-  async #checkCapture(pod: EnrolledPod): Promise<void> {
-    if (this.#pods.get(pod.slot) !== pod) return;
-    const problem = await pod.capture.check();
-    if (problem === undefined && pod.captureProblem === undefined) return;
-    if (problem !== undefined) this.#log("error", "a pod was not captured any more", { pod: podName(pod), problem });
-    const repaired = problem === undefined || (await this.#repair(pod));
-    pod.captureProblem = repaired ? undefined : problem;
-    this.#agent.send({ kind: "capture", slot: pod.slot, problem: pod.captureProblem });
-  }
-
-  async #repair(pod: EnrolledPod): Promise<boolean> {
-    try {
-      await pod.capture.install();
-      this.#log("warn", "the pod is captured again", { pod: podName(pod) });
-      return true;
-    } catch (error) {
-      this.#log("error", "the pod cannot be captured again", { pod: podName(pod), error: String(error) });
-      return false;
-    }
-  }
 }
-
-const podName = ({ record }: EnrolledPod): string => `${record.namespace}/${record.name}`;

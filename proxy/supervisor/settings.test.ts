@@ -10,6 +10,8 @@ test("node, folder and program are enough; the rest has defaults", () => {
     runDir: "/run/heddle",
     program: "/opt/heddle",
     workers: Math.min(availableParallelism(), 4),
+    drainMs: 30_000,
+    takeOverMs: 30_000,
     firstUid: undefined,
     cacheDir: undefined,
     agentEnvironment: { HEDDLE_NODE: "node-1" },

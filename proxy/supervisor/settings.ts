@@ -6,6 +6,10 @@ export interface SupervisorSettings {
   /** Folder of the enrolment socket. */
   readonly runDir: string;
   readonly workers: number;
+  /** What the connections of a supervisor that this one takes over from get to end by themselves. */
+  readonly drainMs: number;
+  /** How long agent and workers may take to be as ready as those that they replace. */
+  readonly takeOverMs: number;
   /** The agent's user id; worker k has the k-th after it. Undefined: only one user id is mapped, nobody changes his. */
   readonly firstUid: number | undefined;
   /** The project's tree, readable for the agent and the workers. */
@@ -20,6 +24,11 @@ export interface SupervisorSettings {
 /** More workers than this help nobody: a pod lives in one, and each costs memory. */
 const MAX_WORKERS = 64;
 const DEFAULT_WORKERS = 4;
+/** As long as Kubernetes gives a pod to end. */
+const DEFAULT_DRAIN_SECONDS = 30;
+const MAX_DRAIN_SECONDS = 24 * 3_600;
+/** Starting takes a second or two; certificates from a busy control plane some more. */
+const DEFAULT_TAKE_OVER_SECONDS = 30;
 
 const AGENT_VARIABLES = [
   "HEDDLE_NODE",
@@ -63,18 +72,25 @@ export const readSettings = (environment: NodeJS.ProcessEnv): SupervisorSettings
     if (value === "") problems.push(`${name} is not set`);
     return value;
   };
-  const number = (name: string, fallback: number | undefined, max: number): number | undefined => {
+  const number = <Fallback extends number | undefined>(
+    name: string,
+    fallback: Fallback,
+    max: number,
+    min = 1,
+  ): number | Fallback => {
     const value = environment[name] ?? "";
     if (value === "") return fallback;
-    if (/^[0-9]{1,9}$/.test(value) && Number(value) >= 1 && Number(value) <= max) return Number(value);
-    problems.push(`${name} must be a number from 1 to ${max}, not ${JSON.stringify(value)}`);
+    if (/^[0-9]{1,9}$/.test(value) && Number(value) >= min && Number(value) <= max) return Number(value);
+    problems.push(`${name} must be a number from ${min} to ${max}, not ${JSON.stringify(value)}`);
     return fallback;
   };
   const cacheDir = environment.HEDDLE_CACHE_DIR;
   const settings: SupervisorSettings = {
     node: need("HEDDLE_NODE"),
     runDir: need("HEDDLE_RUN_DIR"),
-    workers: number("HEDDLE_WORKERS", undefined, MAX_WORKERS) ?? Math.min(availableParallelism(), DEFAULT_WORKERS),
+    workers: number("HEDDLE_WORKERS", Math.min(availableParallelism(), DEFAULT_WORKERS), MAX_WORKERS),
+    drainMs: number("HEDDLE_DRAIN_SECONDS", DEFAULT_DRAIN_SECONDS, MAX_DRAIN_SECONDS, 0) * 1000,
+    takeOverMs: number("HEDDLE_TAKE_OVER_SECONDS", DEFAULT_TAKE_OVER_SECONDS, MAX_DRAIN_SECONDS) * 1000,
     firstUid: number("HEDDLE_FIRST_UID", undefined, 2 ** 31),
     program: need("HEDDLE_PROGRAM"),
     cacheDir: cacheDir === "" ? undefined : cacheDir,

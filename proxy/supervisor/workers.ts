@@ -78,6 +78,13 @@ export class Workers {
     this.#running.get(index)?.process.kill();
   }
 
+  /** Those that end are not started again; those that are waited for are given up. */
+  letEnd(): void {
+    this.#wanted.clear();
+    for (const restart of this.#restarts.values()) clearTimeout(restart);
+    this.#restarts.clear();
+  }
+
   get(index: number): Worker | undefined {
     return this.#running.get(index);
   }
@@ -111,7 +118,8 @@ export class Workers {
     };
     const ended = (reason: string): void => {
       this.#running.delete(index);
-      this.#log("error", "worker ended", { worker: index, pid: worker.process.pid, reason });
+      const level = this.#wanted.has(index) ? "error" : "info";
+      this.#log(level, "worker ended", { worker: index, pid: worker.process.pid, reason });
       this.#events.ended(worker, reason);
       startAgain();
     };

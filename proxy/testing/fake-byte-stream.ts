@@ -8,6 +8,7 @@ export class FakeByteStream implements ByteStream {
   consumedBytes = 0;
   hasEnded = false;
   resets = 0;
+  closes = 0;
   /** What {@link write} answers. */
   isWelcome = true;
 
@@ -30,6 +31,10 @@ export class FakeByteStream implements ByteStream {
 
   reset(): void {
     this.resets++;
+  }
+
+  close(): void {
+    this.closes++;
   }
 
   /** Something comes from its other end. */

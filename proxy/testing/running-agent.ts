@@ -106,13 +106,14 @@ export const runningAgent = async (settings: Partial<AgentSettings> = {}) => {
     },
   });
   const ended: WorkerLife[] = [];
-  const agent = new Agent(
-    { ...SETTINGS, ...settings },
-    pino({ base: {} }, log),
-    clock,
-    () => 0.5,
-    (life) => ended.push(life),
-  );
+  /** What else it had others do. */
+  const done: string[] = [];
+  const agent = new Agent({ ...SETTINGS, ...settings }, pino({ base: {} }, log), clock, () => 0.5, {
+    endWorker: (life) => ended.push(life),
+    synced: () => void done.push("synced"),
+    serve: () => void done.push("serve"),
+    retire: () => void done.push("retire"),
+  });
   agent.start();
   await settled();
 
@@ -126,6 +127,7 @@ export const runningAgent = async (settings: Partial<AgentSettings> = {}) => {
     sign,
     lines,
     ended,
+    done,
     supervisor,
     /** Starts a worker. */
     worker: (index = 0, life: Partial<WorkerLife> = {}): FakeWorker => {

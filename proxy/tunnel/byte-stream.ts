@@ -19,6 +19,11 @@ export interface ByteStream {
   end(): void;
   /** Breaks it off so that the other end sees an error and not an end. Nothing is told after it. */
   reset(): void;
+  /**
+   * Lets go of it after {@link end}, in order where the transport allows it: the other end sees no error if it was sent
+   * everything. Nothing is told after it.
+   */
+  close(): void;
 }
 
 /** Who is told what comes. */

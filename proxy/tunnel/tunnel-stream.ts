@@ -48,6 +48,13 @@ export class TunnelStream implements ByteStream {
     this.#stream.reset(ERROR_CODE.connectError);
   }
 
+  /** The other end had our END_STREAM; NO_ERROR says that what it still sends has no reader (RFC 9113 section 8.1). */
+  close(): void {
+    this.#reader = undefined;
+    this.#over ??= { problem: undefined };
+    this.#stream.reset(ERROR_CODE.noError);
+  }
+
   /** Bytes came. */
   deliver(bytes: Uint8Array): void {
     if (this.#reader) this.#reader.data(bytes);

@@ -39,6 +39,17 @@ export class AgentLink {
     return this.#socket !== undefined && this.#socket.writableLength < MAX_UNSENT_BYTES;
   }
 
+  /** Says that nothing more comes. Resolves when the agent has read everything; at once if there is none. */
+  finish(): Promise<void> {
+    const socket = this.#socket;
+    if (!socket || socket.destroyed) return Promise.resolve();
+    return new Promise((resolve) => {
+      socket.once("close", () => resolve());
+      // The agent ends its direction when it has seen our end.
+      socket.end();
+    });
+  }
+
   send(report: WorkerReport): void {
     for (const frame of encodeWorkerReport(report)) this.#socket?.write(frame);
   }

@@ -110,14 +110,19 @@ export const serveTunnelConnection = (
   };
   const server: TunnelServer = serveTunnels(socket, mesh.settings.upstream.tunnel, onRequest, () => {
     release();
-    cancelExpiry();
+    cancelDrain();
     pod.servers.delete(server);
   });
   pod.servers.add(server);
   pod.peers.watch(socket, (reason) => server.destroy(reason));
   // TLS looks at the caller's certificate at the handshake only; what is open then goes on to its end.
-  const cancelExpiry = wakeAt(mesh.clock, peer.notAfter, () => server.drain());
+  const cancelDrain = pod.isRetired
+    ? mesh.clock.after(LATE_CONNECTION_MS, () => server.drain())
+    : wakeAt(mesh.clock, peer.notAfter, () => server.drain());
 };
+
+/** What a tunnel connection gets that was accepted just before others took over: its caller waits with a request. */
+const LATE_CONNECTION_MS = 1_000;
 
 /** One tunnel to a pod: CONNECT is checked, then guard, upstream, exchange. */
 const serveRequest = async (
@@ -300,15 +305,15 @@ const exchange = (
     return turnAway(client, record, pod.isGone ? POD_GONE : CALLER_GONE);
   }
   record.open();
-  const stop = splice(client, server, mesh.settings.exchange.idleTimeoutMs, {
+  const joined = splice(client, server, mesh.settings.exchange.idleTimeoutMs, {
     sent: (direction, bytes) => record.moved(direction, bytes),
     ended: (end) => {
-      pod.exchanges.delete(stop);
+      pod.exchanges.delete(joined);
       release?.();
       record.close("-", problemOf(end));
     },
   });
-  pod.exchanges.add(stop);
+  pod.exchanges.add(joined);
 };
 
 const problemOf = (end: SpliceEnd): { readonly reason: string; readonly message: string } | undefined => {
@@ -319,6 +324,8 @@ const problemOf = (end: SpliceEnd): { readonly reason: string; readonly message:
       return { reason: "idle-timeout", message: "nothing moved for too long" };
     case "stopped":
       return POD_GONE;
+    case "drained":
+      return { reason: "drained", message: "the proxy was replaced, and the time to end by oneself was over" };
     case "reset":
       return { reason: `reset-by-${end.by}`, message: end.reason };
     default:

@@ -15,6 +15,7 @@ import { listeningSocket } from "../testing/listening-sockets.ts";
 import { fileOf, openDescriptors } from "../testing/open-descriptors.ts";
 import { outboundSocket } from "../testing/outbound-sockets.ts";
 import type { TunnelConnection, TunnelServer } from "../tunnel/tunnel.ts";
+import type { Splice } from "./exchange/splice.ts";
 import { type PodEvents, ServedPod } from "./served-pod.ts";
 import { readSettings } from "./settings.ts";
 
@@ -46,7 +47,7 @@ const meshOf = (workload: Workload | undefined, bundle: TrustBundle | undefined)
 
 const READY = meshOf(exampleWorkload(), authority.bundle);
 
-const servedPod = () => {
+const servedPod = (isHeld = false) => {
   const sockets = [listeningSocket(), listeningSocket(), listeningSocket()];
   const events = {
     outbound: vi.fn<PodEvents["outbound"]>(),
@@ -56,10 +57,11 @@ const servedPod = () => {
     unready: vi.fn<PodEvents["unready"]>((_pod, socket) => void socket.resetAndDestroy()),
     needSockets: vi.fn<PodEvents["needSockets"]>(),
     distrusted: vi.fn<PodEvents["distrusted"]>(),
+    prepared: vi.fn<PodEvents["prepared"]>(),
     listenerFailed: vi.fn<PodEvents["listenerFailed"]>(),
   };
   const descriptors = sockets.map(({ descriptor }) => descriptor);
-  const pod = new ServedPod(7, POD, descriptors, SETTINGS, () => 0, events);
+  const pod = new ServedPod(7, POD, descriptors, isHeld, SETTINGS, () => 0, events);
   const [outbound = 0, inbound = 0, tunnel = 0] = sockets.map(({ port }) => port);
   onTestFinished(() => {
     pod.close();
@@ -245,8 +247,9 @@ test("a pod that is let go of ends everything that was begun for it", async () =
   pod.refresh(READY, CREDENTIALS);
   const server = tunnelServer();
   pod.servers.add(server);
-  const stops = [vi.fn<() => void>(() => void pod.exchanges.delete(stops[0] as () => void)), vi.fn<() => void>()];
-  for (const stop of stops) pod.exchanges.add(stop);
+  const stops = [vi.fn<() => void>(() => void pod.exchanges.delete(first)), vi.fn<() => void>()] as const;
+  const first: Splice = { stop: stops[0], drain: () => undefined };
+  for (const exchange of [first, { stop: stops[1], drain: () => undefined }]) pod.exchanges.add(exchange);
   const tunnelCaller = callTunnel(ports.tunnel);
   await vi.waitFor(() => expect(events.tunnel).toHaveBeenCalledTimes(1));
   const handshaking = await call(ports.tunnel);
@@ -317,4 +320,41 @@ test("news after it was let go of begin nothing anew, and letting go of it again
   await turns();
   expect([events.outbound.mock.calls.length, events.inbound.mock.calls.length]).toEqual([0, 0]);
   await expect(pod.stocks.direct.take()).rejects.toThrow("the pod is gone");
+});
+
+test("a pod that is held is prepared, which is told once, and serves when it may", async () => {
+  const { pod, ports, events } = servedPod(true);
+  pod.refresh(READY, undefined);
+  expect(events.prepared).not.toHaveBeenCalled();
+  pod.refresh(READY, CREDENTIALS);
+  pod.refresh(READY, CREDENTIALS);
+  expect([events.prepared.mock.calls.length, pod.isServing]).toEqual([1, false]);
+  await call(ports.outbound);
+  await turns();
+  expect(events.outbound).not.toHaveBeenCalled();
+  pod.accept();
+  await vi.waitFor(() => expect(events.outbound).toHaveBeenCalledTimes(1));
+  expect(pod.isServing).toBe(true);
+});
+
+test("a pod that others serve now takes no more, says so to its peers, and keeps what is open until that ends", async () => {
+  const { pod, ports, descriptors, events } = servedPod();
+  pod.refresh(READY, CREDENTIALS);
+  const files = descriptors.map(fileOf);
+  callTunnel(ports.tunnel);
+  await vi.waitFor(() => expect(events.tunnel).toHaveBeenCalledTimes(1));
+  const server = tunnelServer();
+  pod.servers.add(server);
+  const exchange = { stop: vi.fn<() => void>(), drain: vi.fn<() => void>() };
+  pod.exchanges.add(exchange);
+  const release = pod.connections.take();
+  pod.retire();
+  expect(descriptors.map(fileOf)).not.toEqual(files);
+  expect([server.drain.mock.calls.length, server.destroy.mock.calls.length]).toEqual([1, 0]);
+  expect([pod.isServing, pod.isGone, pod.isRetired]).toEqual([false, false, true]);
+  expect(pod.remaining).toEqual({ connections: 1, carriers: 1 });
+  release?.();
+  expect(pod.remaining).toEqual({ connections: 0, carriers: 1 });
+  pod.endExchanges();
+  expect([exchange.stop.mock.calls.length, exchange.drain.mock.calls.length]).toEqual([0, 1]);
 });

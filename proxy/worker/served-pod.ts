@@ -15,6 +15,7 @@ import type { TunnelServer } from "../tunnel/tunnel.ts";
 import { Budget } from "./accept/budget.ts";
 import { Listener } from "./accept/listener.ts";
 import { type HandshakeProblem, TunnelListener } from "./decrypt/tunnel-listener.ts";
+import type { Splice } from "./exchange/splice.ts";
 import type { WorkerSettings } from "./settings.ts";
 import { PeerTrust } from "./peer-trust.ts";
 import { SocketStock, type SocketStocks } from "./upstream/socket-stock.ts";
@@ -31,6 +32,8 @@ export interface PodEvents {
   readonly needSockets: (pod: ServedPod, kind: OutboundKind, count: number) => void;
   /** So many tunnel connections ended because the roots above their peers are not trusted any more. */
   readonly distrusted: (pod: ServedPod, connections: number) => void;
+  /** Told once: everything that serving the pod takes is there. */
+  readonly prepared: (pod: ServedPod) => void;
   readonly listenerFailed: (pod: ServedPod, error: Error) => void;
 }
 
@@ -53,8 +56,7 @@ export class ServedPod {
   readonly tunnelConnections: Budget;
   /** Tunnel connections that others made to this pod. */
   readonly servers = new Set<TunnelServer>();
-  /** How to stop each exchange of the pod. */
-  readonly exchanges = new Set<() => void>();
+  readonly exchanges = new Set<Splice>();
   readonly #workloadUid: string;
   readonly #settings: WorkerSettings;
   readonly #events: PodEvents;
@@ -65,12 +67,18 @@ export class ServedPod {
   #dialAs: TunnelIdentity | undefined;
   #credentials: Credentials | undefined;
   #bundle: TrustBundle | undefined;
+  #isPrepared = false;
+  #isRetired = false;
 
-  /** @param descriptors the listening sockets: outbound, inbound, tunnel */
+  /**
+   * @param descriptors the listening sockets: outbound, inbound, tunnel
+   * @param isHeld nothing is accepted on them before {@link accept}
+   */
   constructor(
     slot: number,
     pod: EnrolledPod,
     descriptors: readonly number[],
+    isHeld: boolean,
     settings: WorkerSettings,
     now: () => number,
     events: PodEvents,
@@ -90,9 +98,9 @@ export class ServedPod {
     this.tunnelConnections = new Budget(settings.decrypt.maxTunnelConnectionsPerPod);
     const [outbound = -1, inbound = -1, tunnel = -1] = descriptors;
     this.#listeners = [
-      this.#listener(outbound, "outbound", (socket) => events.outbound(this, socket)),
-      this.#listener(inbound, "inbound", (socket) => events.inbound(this, socket)),
-      this.#listener(tunnel, "tunnel", (socket) => this.#tunnelListener?.accept(socket)),
+      this.#listener(outbound, isHeld, "outbound", (socket) => events.outbound(this, socket)),
+      this.#listener(inbound, isHeld, "inbound", (socket) => events.inbound(this, socket)),
+      this.#listener(tunnel, isHeld, "tunnel", (socket) => this.#tunnelListener?.accept(socket)),
     ];
   }
 
@@ -128,7 +136,39 @@ export class ServedPod {
     if (workload && isRecordOf(workload, this.pod)) this.#workload = workload;
     const bundle = snapshot.bundles.get(this.#settings.trustDomain);
     if (credentials && bundle) this.#renew(credentials, bundle);
-    if (this.#workload && this.#tunnelListener) for (const listener of this.#listeners) listener.start();
+    if (!this.#workload || !this.#tunnelListener) return;
+    for (const listener of this.#listeners) listener.start();
+    if (!this.#isPrepared && !this.isGone) this.#events.prepared(this);
+    this.#isPrepared = true;
+  }
+
+  /** Nobody else accepts its connections any more. */
+  accept(): void {
+    for (const listener of this.#listeners) listener.release();
+  }
+
+  /** Whether others accept its connections now. */
+  get isRetired(): boolean {
+    return this.#isRetired;
+  }
+
+  /** Others accept its connections from now on: what is open goes on, and says to everybody that there will be no more. */
+  retire(): void {
+    this.#isRetired = true;
+    for (const listener of this.#listeners) listener.close();
+    this.drain();
+    this.tunnels.drain();
+  }
+
+  /** Connections that have not ended yet: captured ones and tunnels, and what carries tunnels. */
+  get remaining(): { readonly connections: number; readonly carriers: number } {
+    const carriers = (this.#tunnelListener?.open ?? 0) + this.tunnels.size;
+    return { connections: this.connections.used, carriers };
+  }
+
+  /** Ends in order what is open. */
+  endExchanges(): void {
+    for (const exchange of this.exchanges) exchange.drain();
   }
 
   /** Says to everybody with a tunnel to this pod that it ends soon. */
@@ -140,7 +180,7 @@ export class ServedPod {
     this.#gone.abort();
     for (const listener of this.#listeners) listener.close();
     this.#tunnelListener?.close();
-    for (const stop of this.exchanges) stop();
+    for (const exchange of this.exchanges) exchange.stop();
     for (const server of this.servers) server.destroy("the pod is gone");
     this.tunnels.close();
     this.stocks.direct.close();
@@ -166,11 +206,13 @@ export class ServedPod {
 
   #listener(
     descriptor: number,
+    isHeld: boolean,
     kind: "outbound" | "inbound" | "tunnel",
     onConnection: (socket: Socket) => void,
   ): Listener {
     return new Listener(descriptor, {
       startWaitMs: this.#settings.accept.startWaitMs,
+      isHeld,
       isCaptured: kind !== "tunnel",
       onConnection,
       onRefused: (socket) => this.#events.unready(this, socket, kind === "outbound" ? "outbound" : "inbound"),

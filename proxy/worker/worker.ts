@@ -14,6 +14,7 @@ import {
   serveOutbound,
   serveTunnelConnection,
 } from "./pipeline.ts";
+import { Retirement } from "./retirement.ts";
 import { RoundRobin } from "./select/round-robin.ts";
 import { type PodEvents, ServedPod } from "./served-pod.ts";
 import type { WorkerSettings } from "./settings.ts";
@@ -26,6 +27,8 @@ import { TcpMetrics } from "./vitals/tcp-metrics.ts";
 const REPORT_MS = 100;
 /** How many reports later it says which pods it serves although nothing changed, so that the agent knows that it lives. */
 const LIFE_SIGN_REPORTS = 10;
+/** How long the agent may take to read the last report. */
+const LAST_REPORT_MS = 2_000;
 /** How often idle tunnel connections are looked for. */
 const SWEEP_MS = 5_000;
 
@@ -42,6 +45,7 @@ export class Worker {
   #serving = "";
   #reports = 0;
   #needsRefresh = false;
+  #retirement: Retirement | undefined;
   /** What the agent that we have now was not told yet. */
   #applied: number | undefined;
 
@@ -80,6 +84,8 @@ export class Worker {
     const message = decodeWorkerMessage(payload);
     if (message.kind === "agent") return this.#onAgent(descriptors);
     if (message.kind === "pod") return this.#onPod(message, descriptors, now, log);
+    if (message.kind === "accept") return this.#accept();
+    if (message.kind === "retire") return this.#retire(message.drainMs, now);
     const pod = this.#pods.get(message.slot);
     if (!pod) return closeDescriptors(descriptors);
     if (message.kind === "sockets") return pod.stocks[message.sockets].add(descriptors);
@@ -96,14 +102,37 @@ export class Worker {
   }
 
   #onPod(
-    { slot, pod }: Extract<WorkerMessage, { kind: "pod" }>,
+    { slot, pod, isHeld }: Extract<WorkerMessage, { kind: "pod" }>,
     descriptors: readonly number[],
     now: () => number,
     log: (message: string) => void,
   ): void {
-    const served = new ServedPod(slot, pod, descriptors, this.#settings, now, this.#events(log));
+    const served = new ServedPod(slot, pod, descriptors, isHeld, this.#settings, now, this.#events(log));
     this.#pods.set(slot, served);
     served.refresh(this.#feed.snapshot, this.#feed.credentialsOf(served.identity));
+  }
+
+  #accept(): void {
+    for (const pod of this.#pods.values()) pod.accept();
+  }
+
+  #retire(drainMs: number, now: () => number): void {
+    if (this.#retirement) return;
+    const clock = { ...systemClock, now };
+    this.#retirement = new Retirement(() => this.#pods.values(), drainMs, clock, {
+      left: (count) => this.#supervisor.write(encodeWorkerRecord({ kind: "draining", count })),
+      over: () => void this.#end(),
+    });
+  }
+
+  /** Whoever counts and logs gets the last of it first. */
+  async #end(): Promise<void> {
+    this.#report();
+    const tooLong = new Promise((resolve) => {
+      setTimeout(resolve, LAST_REPORT_MS);
+    });
+    await Promise.race([this.#agent.finish(), tooLong]);
+    process.exit(0);
   }
 
   #onOrder(order: AgentOrder): void {
@@ -134,6 +163,7 @@ export class Worker {
         this.#supervisor.write(encodeWorkerRecord({ kind: "need", slot, sockets, count })),
       distrusted: ({ pod }, count) =>
         log(`${pod.namespace}/${pod.name}: ${count} tunnel connections ended: ${DISTRUSTED}`),
+      prepared: ({ slot }) => this.#supervisor.write(encodeWorkerRecord({ kind: "prepared", slot })),
       listenerFailed: (pod, error) => log(`${pod.pod.namespace}/${pod.pod.name}: cannot accept: ${error.message}`),
     };
   }

@@ -18,6 +18,7 @@ const listening = (changes: Partial<ListenerOptions> = {}) => {
   const onError = vi.fn<(error: Error) => void>();
   const listener = new Listener(descriptor, {
     startWaitMs: START_WAIT_MS,
+    isHeld: false,
     isCaptured: true,
     onConnection: (socket) => void served.push(socket),
     onRefused: (socket) => {
@@ -196,6 +197,7 @@ test("a descriptor that nobody can listen at is told", async () => {
   const onError = vi.fn<(error: Error) => void>();
   const listener = new Listener(someDescriptor(), {
     startWaitMs: START_WAIT_MS,
+    isHeld: false,
     isCaptured: true,
     onConnection: () => undefined,
     onRefused: () => undefined,
@@ -204,4 +206,39 @@ test("a descriptor that nobody can listen at is told", async () => {
   listener.start();
   await vi.waitFor(() => expect(onError).toHaveBeenCalledTimes(1));
   listener.close();
+});
+
+test("one that is held leaves connections to the other process, however long, and serves when it is released", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  const { listener, served, refused, call } = listening({ isHeld: true });
+  listener.start();
+  await vi.advanceTimersByTimeAsync(START_WAIT_MS * 10);
+  vi.useRealTimers();
+  await call();
+  await turns();
+  expect([served.length, refused.length, listener.isServing]).toEqual([0, 0, false]);
+  listener.release();
+  await vi.waitFor(() => expect(served).toHaveLength(1));
+  expect([refused.length, listener.isServing]).toEqual([0, true]);
+});
+
+test("the wait for what is missing begins when it is released", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  const { listener, refused, call } = listening({ isHeld: true });
+  await vi.advanceTimersByTimeAsync(START_WAIT_MS * 10);
+  listener.release();
+  await vi.advanceTimersByTimeAsync(START_WAIT_MS);
+  vi.useRealTimers();
+  await call();
+  await vi.waitFor(() => expect(refused).toHaveLength(1));
+});
+
+test("one that is closed while it is held gives its socket back, and stays closed", () => {
+  const { listener, descriptor, served } = listening({ isHeld: true });
+  const file = fileOf(descriptor);
+  listener.close();
+  expect(fileOf(descriptor)).not.toBe(file);
+  listener.release();
+  listener.start();
+  expect([served.length, listener.isServing]).toEqual([0, false]);
 });

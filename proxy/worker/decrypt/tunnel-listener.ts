@@ -48,6 +48,11 @@ export class TunnelListener {
     });
   }
 
+  /** Connections that are open, or within their handshake. */
+  get open(): number {
+    return this.#sockets.size;
+  }
+
   /** Presents and trusts something new from the next handshake on. */
   renew(credentials: Credentials, bundle: TrustBundle): void {
     this.#server.setSecureContext(secureContextOptions(credentials, bundle));

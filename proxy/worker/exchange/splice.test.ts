@@ -4,7 +4,7 @@ import { afterEach, expect, test, vi } from "vitest";
 import { setResetOnClose } from "../../kernel/reset-on-close.ts";
 import { FakeByteStream } from "../../testing/fake-byte-stream.ts";
 import { loopbackPair } from "../../testing/loopback.ts";
-import { splice, type SpliceEnd, type SpliceEvents } from "./splice.ts";
+import { LAST_END_MS, splice, type SpliceEnd, type SpliceEvents } from "./splice.ts";
 import { tcpByteStream } from "./tcp-byte-stream.ts";
 
 const IDLE_MS = 60_000;
@@ -28,8 +28,8 @@ const proxied = async (idleTimeoutMs = IDLE_MS) => {
   for (const socket of [fromClient, toApplication]) socket.pause();
   for (const socket of [client, application]) socket.on("error", () => undefined);
   const { ends, sent, events } = watching();
-  const stop = splice(tcpByteStream(fromClient), tcpByteStream(toApplication), idleTimeoutMs, events);
-  return { client, application, fromClient, toApplication, ends, sent, stop };
+  const { stop, drain } = splice(tcpByteStream(fromClient), tcpByteStream(toApplication), idleTimeoutMs, events);
+  return { client, application, fromClient, toApplication, ends, sent, stop, drain };
 };
 
 /** Everything that somebody sends, until it ends. */
@@ -194,9 +194,9 @@ test("stopping what has ended does nothing", async () => {
 const faked = async (idleTimeoutMs = IDLE_MS) => {
   const [client, server] = [new FakeByteStream(), new FakeByteStream()];
   const { ends, sent, events } = watching();
-  const stop = splice(client, server, idleTimeoutMs, events);
+  const { stop, drain } = splice(client, server, idleTimeoutMs, events);
   await Promise.resolve();
-  return { client, server, ends, sent, stop };
+  return { client, server, ends, sent, stop, drain };
 };
 
 test.each(["client", "server"] as const)(
@@ -267,7 +267,7 @@ test.each(["client", "server"] as const)(
 test("where it is stopped before it began, nothing is read", async () => {
   const [client, server] = [new FakeByteStream(), new FakeByteStream()];
   const { ends, events } = watching();
-  const stop = splice(client, server, IDLE_MS, events);
+  const { stop } = splice(client, server, IDLE_MS, events);
   stop();
   await Promise.resolve();
   expect(ends).toEqual([{ kind: "stopped" }]);
@@ -337,4 +337,40 @@ test("what a slow reader had not taken yet when the sender ended is consumed in 
   await vi.waitFor(() => expect(client.consumedBytes).toBe(sent), { timeout: 30_000 });
   client.reader?.closed(undefined);
   await vi.waitFor(() => expect(ends).toEqual([{ kind: "finished" }]));
+});
+
+test("an exchange that is drained hands on what came, then both sides see an end and not a reset", async () => {
+  const { client, application, ends, drain } = await proxied();
+  client.write("before");
+  expect(String(await once(application, "data"))).toBe("before");
+  const endings = [endOf(client), endOf(application)];
+  drain();
+  expect(await Promise.all(endings)).toEqual(["end", "end"]);
+  for (const socket of [client, application]) socket.end();
+  await vi.waitFor(() => expect(ends).toEqual([{ kind: "drained" }]));
+});
+
+test("what comes after the end has no reader, and is in nobody's way", async () => {
+  const { client, server, ends, drain } = await faked();
+  drain();
+  expect([client.hasEnded, server.hasEnded]).toEqual([true, true]);
+  client.receive("too late");
+  expect([server.written, client.consumedBytes]).toEqual(["", 8]);
+  client.reader?.closed(undefined);
+  server.reader?.closed("ECONNRESET");
+  expect(ends).toEqual([{ kind: "drained" }]);
+  expect([client.resets, server.resets, client.closes, server.closes]).toEqual([0, 0, 0, 0]);
+});
+
+test("a side that does not end in turn is let go of, and not reset", async () => {
+  vi.useFakeTimers();
+  const { client, server, ends, drain } = await faked();
+  drain();
+  drain();
+  server.reader?.closed(undefined);
+  vi.advanceTimersByTime(LAST_END_MS - 1);
+  expect(ends).toEqual([]);
+  vi.advanceTimersByTime(1);
+  expect(ends).toEqual([{ kind: "drained" }]);
+  expect([client.closes, server.closes, client.resets, server.resets]).toEqual([1, 0, 0, 0]);
 });

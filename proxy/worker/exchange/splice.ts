@@ -2,11 +2,25 @@ import type { ByteReader, ByteStream } from "../../tunnel/byte-stream.ts";
 
 /**
  * How a connection ended. `reset`: one end was broken off, and the other was told so. `idle`: nothing moved for too long.
- * `stopped`: we ended it.
+ * `stopped`: we broke it off. `drained`: we ended it in order.
  */
 export type SpliceEnd =
-  | { readonly kind: "finished" | "idle" | "stopped" }
+  | { readonly kind: "finished" | "idle" | "stopped" | "drained" }
   | { readonly kind: "reset"; readonly by: "client" | "server"; readonly reason: string };
+
+/** How an exchange is ended from outside. */
+export interface Splice {
+  /** Breaks both streams off. */
+  readonly stop: () => void;
+  /**
+   * Ends both streams in order: what came so far is handed on, then each side sees an end and not a reset. What comes after
+   * that has no reader; a side that does not end in turn is let go of after {@link LAST_END_MS}.
+   */
+  readonly drain: () => void;
+}
+
+/** How long a side that was told the end may take to end too. */
+export const LAST_END_MS = 2_000;
 
 export interface SpliceEvents {
   /** Bytes that have been handed on, in the direction of the request or of the answer. */
@@ -19,18 +33,12 @@ export interface SpliceEvents {
  * Joins two byte streams until both have ended. Each direction ends by itself (half-close) and waits while its reader is slow;
  * an end that is broken off breaks off the other.
  * @param idleTimeoutMs ends both when nothing moved in either direction for so long
- * @returns how to break both off
  */
-export const splice = (
-  client: ByteStream,
-  server: ByteStream,
-  idleTimeoutMs: number,
-  events: SpliceEvents,
-): (() => void) => {
+export const splice = (client: ByteStream, server: ByteStream, idleTimeoutMs: number, events: SpliceEvents): Splice => {
   const exchange = new Exchange(client, server, idleTimeoutMs, events);
   // Not at once: it may be over with the first bytes, and whoever asks for it has yet to take note of it.
   queueMicrotask(() => exchange.start());
-  return () => exchange.finish({ kind: "stopped" });
+  return { stop: () => exchange.finish({ kind: "stopped" }), drain: () => exchange.drain() };
 };
 
 class Exchange {
@@ -40,6 +48,7 @@ class Exchange {
   #movedAt = performance.now();
   #idleTimer: NodeJS.Timeout;
   #isOver = false;
+  #isDraining = false;
 
   constructor(client: ByteStream, server: ByteStream, idleTimeoutMs: number, events: SpliceEvents) {
     this.#idleTimeoutMs = idleTimeoutMs;
@@ -54,6 +63,18 @@ class Exchange {
     for (const side of this.#sides) if (!this.#isOver) side.stream.read(side);
   }
 
+  get isDraining(): boolean {
+    return this.#isDraining;
+  }
+
+  drain(): void {
+    if (this.#isOver || this.#isDraining) return;
+    this.#isDraining = true;
+    clearTimeout(this.#idleTimer);
+    this.#idleTimer = setTimeout(() => this.finish({ kind: "drained" }), LAST_END_MS);
+    for (const { stream } of this.#sides) stream.end();
+  }
+
   moved(by: Side["name"], bytes: number): void {
     this.#movedAt = performance.now();
     this.#events.sent(by === "client" ? "request" : "response", bytes);
@@ -65,14 +86,18 @@ class Exchange {
   }
 
   closed(): void {
-    if (this.#sides.every(({ isClosed }) => isClosed)) this.finish({ kind: "finished" });
+    if (!this.#sides.every(({ isClosed }) => isClosed)) return;
+    this.finish({ kind: this.#isDraining ? "drained" : "finished" });
   }
 
   finish(end: SpliceEnd): void {
     if (this.#isOver) return;
     this.#isOver = true;
     clearTimeout(this.#idleTimer);
-    if (end.kind !== "finished") for (const { stream } of this.#sides) stream.reset();
+    for (const { stream, isClosed } of this.#sides) {
+      if (end.kind === "drained" && !isClosed) stream.close();
+      else if (end.kind !== "finished" && end.kind !== "drained") stream.reset();
+    }
     this.#events.ended(end);
   }
 
@@ -102,6 +127,8 @@ class Side implements ByteReader {
   }
 
   data(bytes: Uint8Array): void {
+    // The target was told the end: there is nobody to hand it on to, and it must not be in the way of the end.
+    if (this.#exchange.isDraining) return this.stream.consumed(bytes.length);
     this.#exchange.moved(this.name, bytes.length);
     if (this.target.write(bytes)) this.stream.consumed(bytes.length);
     else this.#held += bytes.length;
@@ -116,7 +143,9 @@ class Side implements ByteReader {
   }
 
   closed(problem: string | undefined): void {
-    if (problem !== undefined) return this.#exchange.finish({ kind: "reset", by: this.name, reason: problem });
+    if (problem !== undefined && !this.#exchange.isDraining) {
+      return this.#exchange.finish({ kind: "reset", by: this.name, reason: problem });
+    }
     this.isClosed = true;
     this.#exchange.closed();
   }

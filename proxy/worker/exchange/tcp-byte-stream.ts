@@ -88,6 +88,13 @@ class TcpByteStream implements ByteStream {
     this.#socket.destroy();
   }
 
+  /** Whether that is an end or a reset is decided already: see {@link tcpByteStream}. */
+  close(): void {
+    this.#isReset = true;
+    this.#waiting = undefined;
+    this.#socket.destroy();
+  }
+
   /** Whether the kernel has not taken all that was written, and we are told when it has. */
   get #isUnderWay(): boolean {
     return this.#writes > 0 && this.#socket.writableLength > 0;

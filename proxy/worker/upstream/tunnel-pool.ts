@@ -40,6 +40,7 @@ export class TunnelPool {
   readonly #connections = new Set<TunnelConnection>();
   readonly #now: () => number;
   #isClosed = false;
+  #isDraining = false;
 
   /** @param now milliseconds of a clock that only goes forward */
   constructor(now: () => number) {
@@ -77,11 +78,18 @@ export class TunnelPool {
    */
   retire(currentGeneration: number): void {
     for (const group of this.#groups.values()) {
-      if (group.generation === currentGeneration) continue;
-      this.#groups.delete(group.name);
-      group.isRetired = true;
-      for (const { connection } of group.pooled) connection.drain();
+      if (group.generation !== currentGeneration) this.#retire(group);
     }
+  }
+
+  /** Every connection, also of those yet to be made, ends with its last tunnel. */
+  drain(): void {
+    this.#isDraining = true;
+    for (const group of this.#groups.values()) this.#retire(group);
+  }
+
+  get size(): number {
+    return this.#connections.size;
   }
 
   /** Closes what has been without a tunnel for `idleMs`. Call it now and then. */
@@ -109,9 +117,15 @@ export class TunnelPool {
     return group;
   }
 
+  #retire(group: Group): void {
+    this.#groups.delete(group.name);
+    group.isRetired = true;
+    for (const { connection } of group.pooled) connection.drain();
+  }
+
   #tidy(group: Group): void {
     if (group.users > 0) return;
-    if (group.isRetired) for (const { connection } of group.pooled) connection.drain();
+    if (group.isRetired || this.#isDraining) for (const { connection } of group.pooled) connection.drain();
     else if (group.pooled.size === 0) this.#groups.delete(group.name);
   }
 
