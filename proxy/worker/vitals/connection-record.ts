@@ -31,7 +31,7 @@ export class ConnectionRecord {
   readonly #start: ConnectionStart;
   readonly #startedAt: number;
   #state: "pending" | "open" | "over" = "pending";
-  #ends: ConnectionEnds;
+  readonly #ends: ConnectionEnds;
   #counters: ConnectionCounters | undefined;
   #receivedBytes: Counter | undefined;
   #sentBytes: Counter | undefined;
@@ -61,7 +61,7 @@ export class ConnectionRecord {
 
   /** Notes who the ends are, as soon as it is known. */
   between(ends: Partial<ConnectionEnds>): void {
-    this.#ends = { ...this.#ends, ...ends };
+    Object.assign(this.#ends, ends);
   }
 
   /** Adds fields to every line that follows, for example the policy that decided. */
