@@ -1,10 +1,16 @@
 import { dirname } from "node:path";
-import { exit, getuid } from "node:process";
+import { argv, exit, getuid } from "node:process";
 import { searchPath } from "./processes/search-path.ts";
 import { runCommand } from "./processes/run-command.ts";
 import { checkMachine, type MachineCheck } from "./tools/check-machine.ts";
 import { APT, installAdvice, installCommand, isDebian, packageManager } from "./tools/package-manager.ts";
-import { missingPrograms, REQUIRED_PROGRAMS, UIDMAP_PROGRAM } from "./tools/required-programs.ts";
+import {
+  missingPrograms,
+  REQUIRED_PROGRAMS,
+  type RequiredProgram,
+  TEST_PROGRAMS,
+  UIDMAP_PROGRAM,
+} from "./tools/required-programs.ts";
 
 /** Packages come from the network, and a mirror may be slow. */
 const INSTALL_TIMEOUT_MS = 300_000;
@@ -12,11 +18,16 @@ const INSTALL_TIMEOUT_MS = 300_000;
 /**
  * Makes sure that a local mesh can run here: as root on Debian missing packages are installed, after saying so; everything
  * else is said, with the way to get it.
+ * @param programs what is needed, if not what a mesh needs alone
  */
-export const requireTools = async (program: string, say: (line: string) => void): Promise<MachineCheck> => {
+export const requireTools = async (
+  program: string,
+  say: (line: string) => void,
+  programs = REQUIRED_PROGRAMS,
+): Promise<MachineCheck> => {
   const uid = getuid?.() ?? 0;
-  if (uid === 0 && isDebian()) await installMissing(say);
-  const check = await checkMachine(program, uid);
+  if (uid === 0 && isDebian()) await installMissing(programs, say);
+  const check = await checkMachine(program, uid, programs);
   for (const { what, remedy } of check.shortcomings) say(`heddle: ${what}\n  to get it: ${remedy}`);
   if (!check.ipv6) say("heddle: this kernel has no IPv6; the mesh will have IPv4 only");
   if (check.isolation.kind === "reduced") say(reducedNotice(check.isolation.reason));
@@ -33,8 +44,8 @@ const reducedNotice = (reason: string): string => {
   return `heddle: isolation is reduced: all processes of a node share one user id (${reason})\n  to get full isolation: ${remedy}`;
 };
 
-const installMissing = async (say: (line: string) => void): Promise<void> => {
-  const packages = missingPrograms(REQUIRED_PROGRAMS, searchPath(process.env.PATH)).map((program) => program.package);
+const installMissing = async (programs: readonly RequiredProgram[], say: (line: string) => void): Promise<void> => {
+  const packages = missingPrograms(programs, searchPath(process.env.PATH)).map((program) => program.package);
   if (packages.length === 0) return;
   const install = installCommand(APT, packages);
   say(`heddle: installing what is missing: ${install.join(" ")}`);
@@ -47,8 +58,8 @@ const installMissing = async (say: (line: string) => void): Promise<void> => {
 };
 
 if (import.meta.main) {
-  const { shortcomings } = await requireTools(dirname(import.meta.dirname), (line) =>
-    process.stderr.write(`${line}\n`),
-  );
+  const programs = argv.includes("--tests") ? [...REQUIRED_PROGRAMS, ...TEST_PROGRAMS] : REQUIRED_PROGRAMS;
+  const say = (line: string): void => void process.stderr.write(`${line}\n`);
+  const { shortcomings } = await requireTools(dirname(import.meta.dirname), say, programs);
   exit(shortcomings.length === 0 ? 0 : 1);
 }

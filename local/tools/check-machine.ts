@@ -3,7 +3,7 @@ import { searchPath } from "../processes/search-path.ts";
 import { kernelShortcomings, type Shortcoming, type UserMapping, userMapping } from "./kernel-abilities.ts";
 import { installAdvice, packageManager } from "./package-manager.ts";
 import { programTreeShortcoming } from "./program-tree.ts";
-import { missingPrograms, REQUIRED_PROGRAMS } from "./required-programs.ts";
+import { missingPrograms, REQUIRED_PROGRAMS, type RequiredProgram } from "./required-programs.ts";
 
 /** Whether a local mesh can run on this machine, and how. */
 export interface MachineCheck {
@@ -17,11 +17,16 @@ export interface MachineCheck {
 /**
  * Looks whether this user can run a local mesh on this machine.
  * @param program the project's own tree
+ * @param programs what is needed of other people's
  */
-export const checkMachine = async (program: string, uid: number): Promise<MachineCheck> => {
+export const checkMachine = async (
+  program: string,
+  uid: number,
+  programs: readonly RequiredProgram[] = REQUIRED_PROGRAMS,
+): Promise<MachineCheck> => {
   const isRoot = uid === 0;
   const unmapped = { isolation: { kind: "full" }, ipv6: kernelHasIpv6() } as const;
-  const missing = programShortcoming(isRoot);
+  const missing = programShortcoming(programs, isRoot);
   if (missing !== undefined) return { shortcomings: [missing], ...unmapped };
   const kernel = await kernelShortcomings(isRoot);
   if (kernel.length > 0) return { shortcomings: kernel, ...unmapped };
@@ -30,9 +35,9 @@ export const checkMachine = async (program: string, uid: number): Promise<Machin
   return { shortcomings: tree === undefined ? [] : [tree], isolation, ipv6: unmapped.ipv6 };
 };
 
-const programShortcoming = (isRoot: boolean): Shortcoming | undefined => {
+const programShortcoming = (programs: readonly RequiredProgram[], isRoot: boolean): Shortcoming | undefined => {
   const path = searchPath(process.env.PATH);
-  const missing = missingPrograms(REQUIRED_PROGRAMS, path);
+  const missing = missingPrograms(programs, path);
   if (missing.length === 0) return undefined;
   const packages = missing.map((program) => program.package);
   return {

@@ -11,27 +11,30 @@ export interface PackageManager {
 
 export const APT: PackageManager = { program: "apt-get", install: ["apt-get", "install", "-y"], names: {} };
 
+/** Others have in one package what Debian has in two. */
+const NGHTTP2 = { "nghttp2-client": "nghttp2", "nghttp2-server": "nghttp2" } as const;
+
 const PACKAGE_MANAGERS: readonly PackageManager[] = [
   APT,
   {
     program: "dnf",
     install: ["dnf", "install", "-y"],
-    names: { iproute2: "iproute", uidmap: "shadow-utils", mount: "util-linux" },
+    names: { iproute2: "iproute", uidmap: "shadow-utils", mount: "util-linux", ...NGHTTP2 },
   },
   {
     program: "zypper",
     install: ["zypper", "install", "-y"],
-    names: { uidmap: "shadow", mount: "util-linux" },
+    names: { uidmap: "shadow", mount: "util-linux", ...NGHTTP2 },
   },
   {
     program: "pacman",
     install: ["pacman", "-S", "--noconfirm"],
-    names: { uidmap: "shadow", mount: "util-linux", hostname: "inetutils" },
+    names: { uidmap: "shadow", mount: "util-linux", hostname: "inetutils", ...NGHTTP2 },
   },
   {
     program: "apk",
     install: ["apk", "add"],
-    names: { uidmap: "shadow-uidmap", mount: "util-linux", hostname: "busybox" },
+    names: { uidmap: "shadow-uidmap", mount: "util-linux", hostname: "busybox", ...NGHTTP2 },
   },
 ];
 

@@ -8,7 +8,16 @@ export interface RequiredProgram {
 }
 
 /** By Debian's name; {@link PACKAGE_MANAGERS} has the others. */
-export type PackageName = "iproute2" | "nftables" | "util-linux" | "uidmap" | "hostname" | "mount";
+export type PackageName =
+  | "iproute2"
+  | "nftables"
+  | "util-linux"
+  | "uidmap"
+  | "hostname"
+  | "mount"
+  | "curl"
+  | "nghttp2-client"
+  | "nghttp2-server";
 
 export const REQUIRED_PROGRAMS: readonly RequiredProgram[] = [
   { name: "ip", package: "iproute2", purpose: "makes the networks of nodes and pods" },
@@ -19,6 +28,14 @@ export const REQUIRED_PROGRAMS: readonly RequiredProgram[] = [
   { name: "findmnt", package: "util-linux", purpose: "reads mount options" },
   { name: "mount", package: "mount", purpose: "hides the mesh's own files from pods" },
   { name: "hostname", package: "hostname", purpose: "names pods" },
+];
+
+/** What the tests need beside: other people's clients and servers. None of these packages starts a service. */
+export const TEST_PROGRAMS: readonly RequiredProgram[] = [
+  { name: "curl", package: "curl", purpose: "asks servers in the tests" },
+  { name: "nghttp", package: "nghttp2-client", purpose: "asks HTTP/2 servers in the tests" },
+  { name: "h2load", package: "nghttp2-client", purpose: "asks HTTP/2 servers for much at once in the tests" },
+  { name: "nghttpd", package: "nghttp2-server", purpose: "answers HTTP/2 clients in the tests" },
 ];
 
 /** What an ordinary user needs to tell the processes of a node apart by user id. */

@@ -1,5 +1,6 @@
 import { once } from "node:events";
-import { connect, createServer, type AddressInfo, type Server } from "node:net";
+import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import { createServer as createTlsServer, type TlsOptions } from "node:tls";
 import { HTTP2_LIMITS } from "#proxy/transport/http2-limits.ts";
 import { Http2Transport } from "#proxy/transport/http2-transport.ts";
 import type { Field } from "#wire/field.ts";
@@ -20,13 +21,17 @@ export interface OwnServer extends AsyncDisposable {
   readonly transports: readonly Http2Transport[];
 }
 
-/** A server of ours on the loopback, in clear. */
+/**
+ * A server of ours on the loopback.
+ * @param tls in clear without it
+ */
 export const ownServer = async (
   request: (stream: Http2Stream, head: RequestHead) => Partial<StreamHandler>,
   its: Http2Limits = limits,
+  tls?: TlsOptions,
 ): Promise<OwnServer> => {
   const transports: Http2Transport[] = [];
-  const server = createServer((socket) => {
+  const onSocket = (socket: Socket): void => {
     const transport = new Http2Transport(socket, "server", its, patience, {
       request: (stream, head) => ({ ...IDLE, ...request(stream, head) }),
       ready: () => undefined,
@@ -35,7 +40,8 @@ export const ownServer = async (
       closed: () => undefined,
     });
     transports.push(transport);
-  });
+  };
+  const server = tls === undefined ? createServer(onSocket) : createTlsServer(tls, onSocket);
   const port = await listening(server);
   return {
     port,

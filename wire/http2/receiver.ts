@@ -29,7 +29,7 @@ import type { LiveStreams } from "./live-streams.ts";
 import { readRequestHead } from "./message-rules.ts";
 import type { Pings } from "./pings.ts";
 import { PrefaceReader } from "./preface.ts";
-import { withSettings } from "./settings.ts";
+import { tableSizesIn, withSettings } from "./settings.ts";
 import type { StreamRecord } from "./stream.ts";
 import { canReceive, isClosed, type StreamState, transition } from "./stream-state.ts";
 import type { StreamTable } from "./stream-table.ts";
@@ -287,7 +287,7 @@ export class Receiver implements FrameHandler {
     const peerRole = this.#role === "client" ? "server" : "client";
     const peer = withSettings(this.#streams.sender.peer, frame, !this.#isReady, peerRole);
     appendSettingsAck(this.#output);
-    this.#streams.sender.configure(peer, this.#table.values());
+    this.#streams.sender.configure(peer, tableSizesIn(frame), this.#table.values());
     if (this.#isReady || this.#isStopped) return;
     this.#isReady = true;
     this.#handler.ready();

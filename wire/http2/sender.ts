@@ -46,11 +46,15 @@ export class Sender {
     return this.#peer;
   }
 
-  /** The peer's SETTINGS changed. @throws Http2ConnectionError if a window overflows */
-  configure(peer: Settings, streams: Iterable<StreamRecord>): void {
+  /**
+   * The peer's SETTINGS changed.
+   * @param tableSizes each that they named, in order: the smallest must be announced, too (RFC 7541 section 4.2)
+   * @throws Http2ConnectionError if a window overflows
+   */
+  configure(peer: Settings, tableSizes: readonly number[], streams: Iterable<StreamRecord>): void {
     const difference = peer.initialWindowSize - this.#peer.initialWindowSize;
     this.#peer = peer;
-    this.#encoder.setMaxTableBytes(peer.headerTableSize);
+    for (const bytes of tableSizes) this.#encoder.setMaxTableBytes(bytes);
     if (difference === 0) return;
     for (const stream of streams) {
       stream.sendWindow += difference;

@@ -88,6 +88,18 @@ test("a table of ours below 4096 bytes binds the peer when it has acknowledged t
   ]);
 });
 
+test("a table that shrinks and grows in one frame is announced with both sizes (RFC 7541 section 4.2)", () => {
+  const peer = new ScriptedPeer("client");
+  peer.send(settings([1, 0], [1, 16_384]));
+  peer.frames();
+  peer.open([[":method", "GET"]]);
+  const payload = peer
+    .frames()
+    .find(({ type }) => type === 1)
+    ?.payload.subarray(0, 4);
+  expect(payload).toEqual(Buffer.from([0x20, 0x3f, 0xe1, 0x1f]));
+});
+
 test("windows that a peer could overrun before it has read our SETTINGS are refused", () => {
   const make = (limits = TEST_LIMITS) => new ScriptedPeer("server", { limits });
   expect(() => make(testLimits({ connectionWindow: 65_534 }))).toThrow(RangeError);

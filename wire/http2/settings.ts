@@ -70,6 +70,10 @@ export const withSettings = (
   return settings;
 };
 
+/** Each SETTINGS_HEADER_TABLE_SIZE of a frame, in order. */
+export const tableSizesIn = (frame: readonly Setting[]): readonly number[] =>
+  frame.filter(([identifier]) => identifier === SETTING.headerTableSize).map(([, value]) => value);
+
 const withSetting = (settings: Settings, identifier: number, value: number, peer: "client" | "server"): Settings => {
   switch (identifier) {
     case SETTING.headerTableSize:
