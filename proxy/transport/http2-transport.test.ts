@@ -153,6 +153,16 @@ describe("a peer that is too slow", () => {
   });
 });
 
+/** A peer that says what a test pushes. */
+class Source extends Duplex {
+  readonly written: Buffer[] = [];
+  override _read(): void {}
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.written.push(chunk);
+    done();
+  }
+}
+
 describe("the end", () => {
   test("a drain without streams closes the connection when the peer has read it", async () => {
     const { transport, send, frames, isEnded } = await play();
@@ -240,14 +250,6 @@ describe("the end", () => {
   let destroy = (): void => undefined;
 
   test("what a handler throws comes out of the data event, and the connection ends", async () => {
-    class Source extends Duplex {
-      readonly written: Buffer[] = [];
-      override _read(): void {}
-      override _write(chunk: Buffer, _encoding: string, done: () => void): void {
-        this.written.push(chunk);
-        done();
-      }
-    }
     const source = new Source();
     const closed: string[] = [];
     void new Http2Transport(source, "server", limits, patience, {
@@ -346,4 +348,81 @@ test("nothing is written after the end, whatever readers still consume", async (
   await turns();
   vi.advanceTimersByTime(patience.closeMs);
   expect([isEnded(), closed]).toEqual([true, ["enough (noError)"]]);
+});
+
+describe("a peer that sends more than is done in one turn", () => {
+  const many = (count: number): Uint8Array =>
+    Buffer.concat(Array.from({ length: count }, (_, index) => get(2 * index + 1)));
+
+  test("others have theirs in between, and everything is done in the end", async () => {
+    const { streams, theirs } = await play({ handler: { request: answering } });
+    done.requests = 0;
+    theirs.write(many(1_000));
+    const inTurns = [done.requests];
+    for (let before = done.requests; done.requests < 1_000 && inTurns.length < 10_000;) {
+      await turn();
+      inTurns.push(done.requests - before);
+      before = done.requests;
+    }
+    expect([done.requests, streams.length]).toEqual([1_000, 0]);
+    expect(Math.max(...inTurns)).toBeLessThanOrEqual(64);
+  });
+
+  test("its end comes after what it said before it", async () => {
+    const { closed, theirs } = await play({ handler: { request: answering } });
+    done.requests = 0;
+    theirs.end(many(1_000));
+    await vi.waitFor(() => expect(closed).toEqual(["the other side closed the connection"]));
+    expect(done.requests).toBe(1_000);
+  });
+
+  test("its end comes after what it said before it, also where both were there already", async () => {
+    const [source, closed] = [new Source(), [] as string[]];
+    source.push(Buffer.concat([PREFACE, settings(), many(1_000)]));
+    source.push(null);
+    done.requests = 0;
+    void new Http2Transport(source, "server", limits, patience, {
+      request: answering,
+      ready: () => undefined,
+      goAway: () => undefined,
+      streamClosed: () => undefined,
+      closed: (reason) => closed.push(reason),
+    });
+    await vi.waitFor(() => expect(closed).toEqual(["the other side closed the connection"]));
+    expect(done.requests).toBe(1_000);
+  });
+
+  test("what waits is its own: what was read is lent", async () => {
+    const source = new Source();
+    void new Http2Transport(source, "server", limits, patience, {
+      request: answering,
+      ready: () => undefined,
+      goAway: () => undefined,
+      streamClosed: () => undefined,
+      closed: () => undefined,
+    });
+    done.requests = 0;
+    const lent = Buffer.concat([PREFACE, settings(), many(1_000)]);
+    source.emit("data", lent);
+    lent.fill(0xaa);
+    await vi.waitFor(() => expect(done.requests).toBe(1_000));
+  });
+
+  test("nothing of the rest is looked at when the connection ends meanwhile", async () => {
+    const { transport, theirs, closed } = await play({ handler: { request: answering } });
+    done.requests = 0;
+    theirs.write(many(1_000));
+    while (done.requests === 0) await turn();
+    transport.destroy("enough");
+    const before = done.requests;
+    await turns();
+    vi.advanceTimersByTime(patience.closeMs);
+    expect([done.requests, closed]).toEqual([before, ["enough (noError)"]]);
+  });
+
+  const done = { requests: 0 };
+  const answering = (stream: Http2Stream): StreamHandler => {
+    done.requests++;
+    return { ...NOTHING, end: () => stream.sendHead(section(OK), true) };
+  };
 });

@@ -26,6 +26,9 @@ export interface Http2TransportHandler extends Omit<Http2Handler, "wake" | "pong
   closed(reason: string): void;
 }
 
+/** What is read of a connection that has failed, in bytes: about what a peer sends before our GOAWAY has reached it. */
+const MAX_DISCARDED_BYTES = 1024 * 1024;
+
 /**
  * Carries an HTTP/2 connection over a stream of bytes: a socket, TLS, a tunnel. What is sent in one turn of the event loop leaves
  * in one write, after everything that was readable has been read. What a handler throws comes out of the stream's `data` event,
@@ -40,6 +43,11 @@ export class Http2Transport {
   #blockTimer: NodeJS.Timeout | undefined;
   /** The stream whose field block is timed. */
   #timedBlock: number | undefined;
+  /** What was read and is for another turn. */
+  #rest: Uint8Array | undefined;
+  #hasEnded = false;
+  /** What came after GOAWAY. */
+  #discarded = 0;
   #isClosing = false;
   #isClosed = false;
 
@@ -68,7 +76,7 @@ export class Http2Transport {
     );
     readLent(duplex, (chunk) => this.#onData(chunk));
     duplex.on("drain", () => this.#onDrain());
-    duplex.once("end", () => this.#close("the other side closed the connection"));
+    duplex.once("end", () => this.#onEnd());
     duplex.on("error", (error: Error) => this.#close(error.message));
     duplex.once("close", () => this.#close("the connection was lost"));
     this.#timer = setTimeout(() => this.#giveUp("no SETTINGS", ERROR_CODE.settingsTimeout), patience.settingsMs);
@@ -91,13 +99,52 @@ export class Http2Transport {
   }
 
   #onData(chunk: Uint8Array): void {
-    if (this.#isClosing) return;
+    if (this.#isClosing) return this.#discard(chunk.length);
+    // Where a stream of bytes gives more although it was paused.
+    if (this.#rest) return void (this.#rest = Buffer.concat([this.#rest, chunk]));
+    this.#receive(chunk);
+    // It is lent.
+    if (this.#rest) this.#rest = Buffer.from(this.#rest);
+  }
+
+  /** What the connection does not take at once waits for its next turn, and nothing is read until then. */
+  #receive(chunk: Uint8Array): void {
+    let taken = chunk.length;
     try {
-      this.connection.receive(chunk, performance.now());
+      taken = this.connection.receive(chunk, performance.now());
     } finally {
+      this.#rest = taken < chunk.length ? chunk.subarray(taken) : undefined;
       if (this.connection.failure) this.#closeAfterGoAway();
       else this.#watch();
+      if (this.#rest && !this.#isClosing) {
+        this.#duplex.pause();
+        setImmediate(this.#goOn);
+      }
     }
+  }
+
+  readonly #goOn = (): void => {
+    const rest = this.#rest;
+    if (this.#isClosing || !rest) return;
+    this.#rest = undefined;
+    this.#receive(rest);
+    if (this.#rest || this.#isClosing) return;
+    if (this.#hasEnded) this.#onEnd();
+    else this.#duplex.resume();
+  };
+
+  #onEnd(): void {
+    this.#hasEnded = true;
+    if (!this.#rest || this.#isClosing) this.#close("the other side closed the connection");
+  }
+
+  /**
+   * What was under way is read, so that the end is no reset, which would take our last words with it. Whoever sends on and on is
+   * not read any more.
+   */
+  #discard(bytes: number): void {
+    this.#discarded += bytes;
+    if (this.#discarded > MAX_DISCARDED_BYTES) this.#duplex.pause();
   }
 
   /** What a chunk may have changed that has a time of its own. */
@@ -155,8 +202,10 @@ export class Http2Transport {
     this.#isClosing = true;
     clearTimeout(this.#timer);
     clearTimeout(this.#blockTimer);
+    this.#rest = undefined;
     this.#write(this.connection.takeOutput());
     this.#duplex.end();
+    if (this.#duplex.isPaused()) this.#duplex.resume();
     this.#timer = setTimeout(() => this.#close("it was not closed in time"), this.#patience.closeMs);
   }
 

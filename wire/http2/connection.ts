@@ -96,12 +96,15 @@ export class Http2Connection {
    * Takes bytes of the peer's. Handlers are called from within. After a {@link failure} nothing is taken any more; what is to
    * be sent then ends with GOAWAY.
    * @param nowMs of any clock that does not go back
+   * @returns how many bytes were taken. What is left is to be given again in another turn of the event loop, before what comes
+   *   later: a peer shall not have more work done at once than others may wait for.
    * @throws what a handler throws; that is a failure too
    */
-  receive(bytes: Uint8Array, nowMs: number): void {
-    if (this.#failure) return;
+  receive(bytes: Uint8Array, nowMs: number): number {
+    if (this.#failure) return bytes.length;
+    let taken = bytes.length;
     try {
-      this.#receiver.read(bytes, nowMs);
+      taken = this.#receiver.read(bytes, nowMs);
       this.#checkUnsent();
     } catch (error) {
       const isOfPeer = error instanceof Http2ConnectionError;
@@ -109,6 +112,7 @@ export class Http2Connection {
       if (!isOfPeer) throw error;
     }
     this.#wake();
+    return taken;
   }
 
   /** What is to be sent, in order. */

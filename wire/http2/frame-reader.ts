@@ -29,6 +29,7 @@ export class FrameReader {
   #padding = 0;
   #needsPadLength = false;
   #isStopped = false;
+  #isPaused = false;
 
   /** @param maxFrameBytes our SETTINGS_MAX_FRAME_SIZE */
   constructor(maxFrameBytes: number, handler: FrameHandler) {
@@ -36,14 +37,25 @@ export class FrameReader {
     this.#handler = handler;
   }
 
-  /** @throws Http2ConnectionError, and whatever the handler throws; nothing may be read afterwards */
-  read(chunk: Uint8Array): void {
+  /**
+   * @returns how many bytes were read: all of them, unless a handler called {@link pause}
+   * @throws Http2ConnectionError, and whatever the handler throws; nothing may be read afterwards
+   */
+  read(chunk: Uint8Array): number {
     let at = 0;
-    while (at < chunk.length && !this.#isStopped) {
+    this.#isPaused = false;
+    while (at < chunk.length && !this.#isPaused) {
+      if (this.#isStopped) return chunk.length;
       if (!this.#header) at = this.#readHeader(chunk, at);
       else if (this.#header.type === FRAME_TYPE.data) at = this.#readData(chunk, at);
       else at = this.#readPayload(chunk, at, this.#header);
     }
+    return this.#isStopped ? chunk.length : at;
+  }
+
+  /** The rest of the chunk is left for the next {@link read}. */
+  pause(): void {
+    this.#isPaused = true;
   }
 
   /** The rest of what was read is not looked at: for handlers that end the connection. */

@@ -27,6 +27,7 @@ import {
 import type { Http2Limits } from "./limits.ts";
 import type { LiveStreams } from "./live-streams.ts";
 import { readRequestHead } from "./message-rules.ts";
+import { ReceivePace } from "./receive-pace.ts";
 import type { Pings } from "./pings.ts";
 import { PrefaceReader } from "./preface.ts";
 import { tableSizesIn, withSettings } from "./settings.ts";
@@ -62,6 +63,7 @@ export class Receiver implements FrameHandler {
   readonly #blocks: FieldBlockReader;
   readonly #decoder: HpackDecoder;
   #nowMs = 0;
+  readonly #pace: ReceivePace = new ReceivePace(() => this.#reader.pause());
   #isReady = false;
   #isStopped = false;
   #isSettingsAckDue = true;
@@ -98,11 +100,14 @@ export class Receiver implements FrameHandler {
     return this.#blocks.openStreamId;
   }
 
-  /** @throws Http2ConnectionError, and what a handler throws; nothing may be read afterwards */
-  read(bytes: Uint8Array, nowMs: number): void {
+  /**
+   * @returns how many bytes were read; what is left is for another turn of the event loop
+   * @throws Http2ConnectionError, and what a handler throws; nothing may be read afterwards
+   */
+  read(bytes: Uint8Array, nowMs: number): number {
     this.#nowMs = nowMs;
     const rest = this.#preface ? this.#preface.read(bytes) : bytes;
-    if (rest.length > 0) this.#reader.read(rest);
+    return rest.length === 0 ? bytes.length : bytes.length - rest.length + this.#reader.read(rest);
   }
 
   /** The rest of what was read is not looked at. */
@@ -112,6 +117,7 @@ export class Receiver implements FrameHandler {
   }
 
   frame(header: FrameHeader, payload: Uint8Array): void {
+    this.#pace.frame();
     this.#expect(header);
     try {
       this.#onFrame(header, payload);
@@ -142,6 +148,7 @@ export class Receiver implements FrameHandler {
 
   data(bytes: Uint8Array): void {
     this.#hasData = true;
+    this.#pace.data();
     const stream = this.#dataStream;
     if (!stream || isClosed(stream.state)) return;
     try {
@@ -155,6 +162,7 @@ export class Receiver implements FrameHandler {
   }
 
   dataEnds(): void {
+    this.#pace.frame();
     const stream = this.#dataStream;
     this.#dataStream = undefined;
     if (!this.#hasData && !this.#dataEndsStream) this.#guard.spend("empty-data", this.#nowMs);
@@ -217,6 +225,7 @@ export class Receiver implements FrameHandler {
     if (!block) return;
     const { streamId, endStream } = block;
     const decoded = this.#decoder.decode(block.bytes, this.#limits.fields);
+    this.#pace.block(decoded);
     const open = this.#table.get(streamId);
     const isNew = !open && this.#table.peerOpens(streamId);
     if (isNew && !this.#mayOpen(streamId)) return;

@@ -65,7 +65,7 @@ const talk = (role: "client" | "server", chunks: readonly Uint8Array[]): readonl
   }
   let [came, sent] = [0, 0];
   for (const chunk of chunks) {
-    connection.receive(chunk, 0);
+    for (let rest = chunk; rest.length > 0;) rest = rest.subarray(connection.receive(rest, 0));
     came += chunk.length;
     sent += connection.takeOutput().reduce((sum, part) => sum + part.length, 0);
     connection.pump();

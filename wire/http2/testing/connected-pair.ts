@@ -33,9 +33,8 @@ export class ConnectedPair {
     for (let at = 0; at < bytes.length;) {
       const end = Math.min(bytes.length, at + this.#pieceBytes());
       const lent = Buffer.from(bytes.subarray(at, end));
-      to.receive(lent, 0);
+      at += to.receive(lent, 0);
       lent.fill(0xaa);
-      at = end;
     }
     from.pump();
     return bytes.length;

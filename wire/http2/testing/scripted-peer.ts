@@ -66,9 +66,11 @@ export class ScriptedPeer {
 
   /** Plays bytes of the peer's. */
   send(...pieces: readonly Uint8Array[]): void {
-    const lent = Buffer.concat(pieces);
-    this.connection.receive(lent, this.nowMs);
-    lent.fill(0xaa);
+    for (let rest = Buffer.concat(pieces); rest.length > 0;) {
+      const lent = Buffer.from(rest);
+      rest = rest.subarray(this.connection.receive(lent, this.nowMs));
+      lent.fill(0xaa);
+    }
   }
 
   /** Frames that the connection sent since the last call, as far as its streams may go on. */
