@@ -1,6 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { assertNever } from "#mesh/assert-never.ts";
 import { CliFailure, EXIT } from "#cli/failure.ts";
+import { runFloodsBench } from "./floods/floods-bench.ts";
+import { formatFloodReport } from "./floods/report.ts";
 import { runHopBench } from "./hop/hop-bench.ts";
 import { formatHopReport } from "./hop/report.ts";
 import { BenchMesh } from "./mesh/bench-mesh.ts";
@@ -36,12 +38,17 @@ const measureHop = async (task: Task): Promise<void> => {
   write(task, report, formatHopReport(report));
 };
 
+const measureFloods = async (task: Task): Promise<void> => {
+  const report = await runFloodsBench(task, say);
+  write(task, report, formatFloodReport(report));
+};
+
 const write = ({ json }: Task, report: object, text: string): void => {
   process.stdout.write(`\n${text}\n`);
   if (json !== undefined) writeFileSync(json, `${JSON.stringify(report, undefined, 2)}\n`);
 };
 
-const MEASURES = { mesh: measureMesh, hop: measureHop, wire: measureWire } as const;
+const MEASURES = { mesh: measureMesh, hop: measureHop, wire: measureWire, floods: measureFloods } as const;
 
 const main = async (): Promise<void> => {
   const options = parseOptions(process.argv.slice(2));
@@ -54,6 +61,7 @@ const main = async (): Promise<void> => {
     case "mesh":
     case "hop":
     case "wire":
+    case "floods":
       return MEASURES[task.kind](task);
     default:
       return assertNever(task);

@@ -5,7 +5,7 @@ import { err, ok, type Result } from "#mesh/result.ts";
 export type BenchOptions =
   | { readonly kind: "help" }
   | {
-      readonly kind: "mesh" | "hop" | "wire";
+      readonly kind: "mesh" | "hop" | "wire" | "floods";
       readonly rounds: number;
       /** Of one measurement. */
       readonly seconds: number;
@@ -14,15 +14,16 @@ export type BenchOptions =
       readonly json: string | undefined;
     };
 
-export const HELP = `npm run bench -- [mesh|hop|wire] [options]
+export const HELP = `npm run bench -- [mesh|hop|wire|floods] [options]
 
   mesh   a local mesh against no proxy at all, against a pair of haproxy with mutual TLS, and against
          a pair of Envoy where ENVOY= names the program (default)
   hop    one hop in clear on loopback: our forwarders of HTTP/1.1 and HTTP/2 against haproxy
   wire   the codecs in wire/ against those of Node.js
+  floods what a peer that sends HTTP/2 frames without end costs us, and others on the same worker
 
   --rounds N       how often everything is measured (3)
-  --seconds S      how long one measurement lasts (5; wire: 1)
+  --seconds S      how long one measurement lasts (5; wire: 1, floods: 2)
   --quick          one round of one second: to see that it works, not to compare
   --json FILE      write every number to a file
   --help
@@ -32,7 +33,7 @@ bench/README.md says how it is measured, and what the numbers do not say.
 
 const MOST_ROUNDS = 100;
 const MOST_SECONDS = 60;
-const DEFAULT_SECONDS = { mesh: 5, hop: 5, wire: 1 } as const;
+const DEFAULT_SECONDS = { mesh: 5, hop: 5, wire: 1, floods: 2 } as const;
 
 /** @returns what is wrong with the command line otherwise */
 export const parseOptions = (args: readonly string[]): Result<BenchOptions, string> => {
@@ -41,8 +42,8 @@ export const parseOptions = (args: readonly string[]): Result<BenchOptions, stri
   const { values, positionals } = parsed.value;
   if (values.help) return ok({ kind: "help" });
   const [kind = "mesh", ...rest] = positionals;
-  if (kind !== "mesh" && kind !== "hop" && kind !== "wire") {
-    return err(`${JSON.stringify(kind)} is nothing to measure: mesh, hop or wire`);
+  if (kind !== "mesh" && kind !== "hop" && kind !== "wire" && kind !== "floods") {
+    return err(`${JSON.stringify(kind)} is nothing to measure: mesh, hop, wire or floods`);
   }
   if (rest.length > 0) return err(`one thing at a time, not also ${rest.join(", ")}`);
   const isQuick = values.quick;

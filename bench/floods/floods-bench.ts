@@ -1,0 +1,142 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { describeMachine, type Machine } from "../machine.ts";
+import { allowedCores, chooseCores, type Cores } from "../measure/pinning.ts";
+import { Results } from "../results.ts";
+import type { Attacker } from "./attacker.ts";
+import type { GoodClient } from "./client.ts";
+import { type Flood, FLOODS } from "./floods.ts";
+import { Program } from "./program.ts";
+import type { FloodedServer } from "./server.ts";
+import { type Ports, TARGETS, type TargetKind } from "./targets.ts";
+
+export interface FloodReport {
+  readonly machine: Machine;
+  readonly cores: Cores;
+  /** By the id of a flood and a metric, with targets as ways. */
+  readonly results: Results;
+  /** How often the attacker's connections ended in which way, by the flood and the target. */
+  readonly endings: Readonly<Record<string, Readonly<Record<string, number>>>>;
+}
+
+const WARM_UP_SECONDS = 1;
+/** Of which it is measured what they make us hold; as many, because what else moves in a heap is divided by it. */
+const HELD_CONNECTIONS = 20;
+const NICE = 10;
+/** For what the last flood left. */
+const REST_MS = 200;
+
+/** Every flood against both targets, with a client that behaves well beside it: first without the flood, then with it, in turn. */
+export const runFloodsBench = async (
+  { rounds, seconds }: { readonly rounds: number; readonly seconds: number },
+  say: (line: string) => void,
+): Promise<FloodReport> => {
+  const cores = chooseCores(allowedCores());
+  const machine = await describeMachine({});
+  const stage = await Stage.set(cores, new Results(rounds));
+  try {
+    for (const kind of TARGETS) await stage.ask(kind, WARM_UP_SECONDS);
+    for (const kind of TARGETS) {
+      for (const flood of FLOODS) {
+        if (flood.only !== undefined && flood.only !== kind) continue;
+        say(`${kind}: ${flood.title}`);
+        await stage.flood(flood, kind, WARM_UP_SECONDS);
+        for (let round = 0; round < rounds; round++) {
+          await stage.hold(flood, kind, round);
+          await stage.compare(flood, kind, seconds, round);
+        }
+      }
+    }
+  } finally {
+    stage.clear();
+  }
+  return { machine, cores, results: stage.results, endings: stage.endings };
+};
+
+/** The server on a core of its own; the client and the attacker, which is less important, on the other. */
+class Stage {
+  readonly results: Results;
+  readonly endings: Record<string, Record<string, number>> = {};
+  readonly #server: Program<FloodedServer>;
+  readonly #client: Program<GoodClient>;
+  readonly #attacker: Program<Attacker>;
+  #serverPorts: Readonly<Record<TargetKind, number>> = { http2: 0, tunnel: 0 };
+  #ports: Ports = { echo: 0, read: 0, held: 0, large: 0 };
+
+  private constructor(cores: Cores, results: Results) {
+    this.results = results;
+    this.#server = new Program("server.ts", "proxies", cores);
+    this.#client = new Program("client.ts", "load", cores);
+    this.#attacker = new Program("attacker.ts", "load", cores, NICE);
+  }
+
+  static async set(cores: Cores, results: Results): Promise<Stage> {
+    const stage = new Stage(cores, results);
+    stage.#serverPorts = await stage.#server.ask("listen");
+    stage.#ports = await stage.#client.ask("applications");
+    return stage;
+  }
+
+  clear(): void {
+    for (const program of [this.#server, this.#client, this.#attacker]) program.kill();
+  }
+
+  /** The client alone. @returns the 99th percentile of its answers' times, in ms */
+  async ask(kind: TargetKind, seconds: number): Promise<number> {
+    const { tookMs, missing } = await this.#client.ask("ask", { ...this.#order(kind), ms: seconds * 1000 });
+    if (missing > 0)
+      this.results.note(`${kind}: ${missing} requests of the client that behaves well were not answered`);
+    return tookMs.sort((left, right) => left - right)[Math.floor(0.99 * tookMs.length)] ?? Number.NaN;
+  }
+
+  flood({ id }: Flood, kind: TargetKind, seconds: number) {
+    return this.#attacker.ask("attack", { ...this.#order(kind), flood: id, ms: seconds * 1000 });
+  }
+
+  /** Without and with the flood. */
+  async compare(flood: Flood, kind: TargetKind, seconds: number, round: number): Promise<void> {
+    await this.#server.ask("memory");
+    await this.#server.ask("begin");
+    const quietMs = await this.ask(kind, seconds);
+    const quiet = await this.#server.ask("end");
+    await this.#server.ask("begin");
+    const [floodedMs, attack] = await Promise.all([this.ask(kind, seconds), this.flood(flood, kind, seconds)]);
+    const { blockMs } = await this.#server.ask("end");
+    await delay(REST_MS);
+    this.results.add(round, kind, {
+      [`${flood.id} p99 alone`]: quietMs,
+      [`${flood.id} p99`]: floodedMs,
+      [`${flood.id} block alone`]: quiet.blockMs,
+      [`${flood.id} block`]: blockMs,
+      [`${flood.id} sent`]: attack.bytesSent / seconds,
+      [`${flood.id} connections`]: attack.connections / seconds,
+    });
+    const endings = (this.endings[`${flood.id} ${kind}`] ??= {});
+    for (const [ending, count] of Object.entries(attack.endings)) endings[ending] = (endings[ending] ?? 0) + count;
+  }
+
+  /** What we hold of what was sent on connections that were not ended yet, without what connections cost by themselves. */
+  async hold(flood: Flood, kind: TargetKind, round: number): Promise<void> {
+    const greeted = await this.#held(undefined, kind);
+    const flooded = await this.#held(flood.id, kind);
+    if (flooded.ended > 0)
+      this.results.note(`${flood.id} ${kind}: ${flooded.ended} connections ended while they were to be held`);
+    const bytes = flooded.bytes - greeted.bytes;
+    this.results.add(round, kind, {
+      [`${flood.id} held`]: bytes / HELD_CONNECTIONS,
+      [`${flood.id} held of`]: flooded.bytesSent / HELD_CONNECTIONS,
+    });
+  }
+
+  async #held(flood: string | undefined, kind: TargetKind) {
+    const before = await this.#server.ask("memory");
+    const order = { ...this.#order(kind), flood, connections: HELD_CONNECTIONS };
+    const { bytesSent, ended } = await this.#attacker.ask("hold", order);
+    const after = await this.#server.ask("memory");
+    await this.#attacker.ask("release");
+    return { bytes: after.bytes - before.bytes, bytesSent, ended };
+  }
+
+  #order(kind: TargetKind) {
+    return { kind, port: this.#serverPorts[kind], ports: this.#ports };
+  }
+}
