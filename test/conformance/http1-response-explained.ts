@@ -22,7 +22,21 @@ export const RESPONSE_EXPLANATIONS: readonly ResponseExplanation[] = [
     covers: ({ awaited, ours: { response } }) => awaited.method === "CONNECT" && (response?.status ?? 0) >= 300,
     why: "Node hands the connection over after any answer to CONNECT; only 2xx opens a tunnel (RFC 9110 section 9.3.6)",
   },
+  {
+    peers: ["node:http"],
+    covers: ({ ours }) => hasTabAfter("transfer-encoding", ours),
+    why: "Node takes no tab off the end of Transfer-Encoding (RFC 9110 section 5.5 allows it); here the head goes on without it",
+  },
+  {
+    peers: ["nginx"],
+    covers: ({ ours }) => hasTabAfter("content-length", ours),
+    why: "nginx takes no tab off the end of Content-Length (RFC 9110 section 5.5 allows it); here the head goes on without it",
+  },
 ];
+
+const hasTabAfter = (name: string, { response }: OurResponse): boolean =>
+  response !== undefined &&
+  new RegExp(`^${name}:.*\\t[ \\t]*\\r$`, "im").test(Buffer.from(response.head.raw).toString("latin1"));
 
 /** Whose reading of an answer cannot be seen: nginx takes 1xx for the final answer, and all that follows for its content. */
 export const isBlind = (peer: string, { informational }: OurResponse): boolean =>

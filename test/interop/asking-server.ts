@@ -48,11 +48,13 @@ export const askAll = async (port: number, wanted: readonly Wanted[], atOnce = 1
         const one = { ...next, times: next.times + 1 };
         const { path, body } = one.wanted;
         const answer = ask(client, request(body === undefined ? "GET" : "POST", path), body);
-        const done: Promise<void> = answer.done.then(() => {
+        const finish = async (): Promise<void> => {
+          await answer.done;
           open.delete(done);
           if (answer.reset === REFUSED_STREAM) left.push(one);
           else got.push({ ...one, answer });
-        });
+        };
+        const done: Promise<void> = finish();
         open.add(done);
       }
       if (open.size === 0) break;

@@ -76,8 +76,8 @@ test("an answer before the end of the request leaves the request to its end", as
 
 test("what is not there is an answer like any other", async () => {
   const { got } = await askAll(await serving(), [{ path: "/nothing" }, { path: "/1" }]);
-  expect(got.map(({ wanted, answer }) => [wanted.path, answer.heads.at(-1)?.status]).toSorted()).toEqual([
-    ["/1", 200],
-    ["/nothing", 404],
-  ]);
+  expect(Object.fromEntries(got.map(({ wanted, answer }) => [wanted.path, answer.heads.at(-1)?.status]))).toEqual({
+    "/1": 200,
+    "/nothing": 404,
+  });
 });

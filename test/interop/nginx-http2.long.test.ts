@@ -100,10 +100,10 @@ test("as many streams as it allows, and no more", async () => {
 test("an answer that the server breaks off is a reset of its stream alone", async () => {
   const { port } = await serving("");
   const { got, clients } = await askAll(port, [{ path: "/broken" }, { path: "/large" }, { path: "/small" }]);
-  expect(got.map(({ wanted, answer }) => [wanted.path, answer.reset !== undefined]).toSorted()).toEqual([
-    ["/broken", true],
-    ["/large", false],
-    ["/small", false],
-  ]);
+  expect(Object.fromEntries(got.map(({ wanted, answer }) => [wanted.path, answer.reset !== undefined]))).toEqual({
+    "/broken": true,
+    "/large": false,
+    "/small": false,
+  });
   expect(clients).toHaveLength(1);
 });
