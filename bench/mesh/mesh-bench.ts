@@ -47,7 +47,8 @@ const MEASURES: readonly Measure[] = [...LOADS.map(requests), streams, connectio
 const IDLE_SECONDS = { quick: 5, full: 60 } as const;
 /** An idle mesh and the machine's own services need less. */
 const QUIET_SHARE = 0.1;
-const WARM_UP_SECONDS = 2;
+/** As long as the JIT compiler takes for what is called often. */
+const WARM_UP_SECONDS = 4;
 const SETTLE_SECONDS = { quick: 1.5, full: 5 } as const;
 /** A way that does not answer by then is broken. */
 const FIRST_ANSWER_MS = 15_000;
