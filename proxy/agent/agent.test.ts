@@ -329,3 +329,10 @@ test("the supervisor is told once that everything was heard, and has it answer f
   supervisor({ kind: "retire" });
   expect(done).toEqual(["synced", "serve", "retire"]);
 });
+
+test("an agent says every second that it is alive, whether or not anything else happens", async () => {
+  const { clock, signs } = await runningAgent();
+  const start = clock.now();
+  clock.advance(3_000);
+  expect(signs).toEqual([start, start + 1_000, start + 2_000, start + 3_000]);
+});

@@ -20,7 +20,7 @@ import { ResourceStore, type ResourceUpdate } from "./resource-store.ts";
 import type { AgentSettings } from "./settings.ts";
 import { WorkerLink, type WorkerLife } from "./worker-link.ts";
 
-/** How often it is looked whether the workers are alive. */
+/** How often it is looked whether the workers are alive, and said that the agent is. */
 const CHECK_MS = 1_000;
 
 /** How the link to the control plane stands. */
@@ -39,6 +39,8 @@ export interface ControlPlaneState {
 export interface AgentEvents {
   /** The supervisor ends a worker that cannot be trusted any more, or hangs; another takes its place. */
   readonly endWorker: (life: WorkerLife) => void;
+  /** Told every second: this agent does not hang. */
+  readonly alive: () => void;
   /** Told once: everything was heard from the control plane. */
   readonly synced: () => void;
   /** Answer on the node's ports and on the admin socket. */
@@ -224,6 +226,7 @@ export class Agent {
   }
 
   #watchWorkers(): void {
+    this.#events.alive();
     for (const link of this.#workers.values()) link.check();
     this.#watchClock();
     this.#clock.after(CHECK_MS, () => this.#watchWorkers());

@@ -30,6 +30,7 @@ try {
   const endpoints = new Endpoints();
   const agent = new Agent(settings, logger, systemClock, Math.random, {
     endWorker: ({ index, pid }) => supervisor.write(encodeAgentRecord({ kind: "end-worker", index, pid })),
+    alive: () => supervisor.write(encodeAgentRecord({ kind: "alive" })),
     synced: () => supervisor.write(encodeAgentRecord({ kind: "synced" })),
     serve: () => void endpoints.open(agent).catch(fail),
     retire: () => endpoints.close(),

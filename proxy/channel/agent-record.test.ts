@@ -10,13 +10,15 @@ test("what the agent writes is what the supervisor reads", () => {
       expect(decodeAgentRecord(encodeAgentRecord(record))).toEqual(record);
     }),
   );
-  expect(decodeAgentRecord(encodeAgentRecord({ kind: "synced" }))).toEqual({ kind: "synced" });
+  for (const kind of ["synced", "alive"] as const) {
+    expect(decodeAgentRecord(encodeAgentRecord({ kind }))).toEqual({ kind });
+  }
 });
 
 test("of any bytes only those are taken that the agent writes", () => {
   const sparse = fc.array(fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, fc.nat(255)), { maxLength: 20 });
   fc.assert(
-    fc.property(fc.constantFrom(1, 2), sparse, (kind, numbers) => {
+    fc.property(fc.constantFrom(1, 2, 3), sparse, (kind, numbers) => {
       const bytes = Uint8Array.from([kind, ...numbers]);
       const decoded = decodeAgentRecord(bytes);
       if (decoded) expect(encodeAgentRecord(decoded)).toEqual(bytes);

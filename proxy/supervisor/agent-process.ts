@@ -13,13 +13,23 @@ const SETTLED_MS = 10_000;
 const MAX_HEAP_MB = 512;
 /** What is in its memory takes no time to write, if anybody reads it. */
 const FINISH_MS = 3_000;
+/** How often an agent says that it is alive, and how often it is looked whether it did. */
+const CHECK_MS = 1_000;
+/**
+ * After so many looks without a word it is ended. Looks are counted and not time: a supervisor that was held up itself must not
+ * blame the agent.
+ */
+const MAX_SILENT_CHECKS = 10;
+/** Its first word comes when it has started, which takes long on a node where everything starts. */
+const CHECKS_TO_START = 60;
 
 export interface AgentEvents {
   /** Called at every start: the new agent knows nothing, tell it everything. */
   readonly started: () => void;
   /** Called when it has ended after {@link AgentProcess.finish}. */
   readonly finished: () => void;
-  readonly record: (record: AgentRecord) => void;
+  /** What it says, beside that it is alive. */
+  readonly record: (record: Exclude<AgentRecord, { kind: "alive" }>) => void;
 }
 
 /** Starts the agent, and again when it ends. The workers go on serving meanwhile. */
@@ -32,6 +42,9 @@ export class AgentProcess {
   readonly #instance = randomUUID();
   #process: ConfinedProcess | undefined;
   #stopped = false;
+  /** Looks that the agent may still be silent for. */
+  #patience = 0;
+  #checks: NodeJS.Timeout | undefined;
 
   constructor(settings: SupervisorSettings, log: Log, now: () => number, events: AgentEvents) {
     this.#settings = settings;
@@ -47,6 +60,8 @@ export class AgentProcess {
   start(failures = 0): void {
     if (this.#stopped) return;
     const startedAt = this.#now();
+    this.#patience = CHECKS_TO_START;
+    this.#checks ??= setInterval(() => this.#check(), CHECK_MS);
     const ended = (reason: string): void => {
       this.#process = undefined;
       if (this.#stopped) return this.#events.finished();
@@ -75,6 +90,7 @@ export class AgentProcess {
 
   stop(): void {
     this.#stopped = true;
+    clearInterval(this.#checks);
     this.kill();
   }
 
@@ -82,9 +98,18 @@ export class AgentProcess {
   finish(): void {
     if (this.#stopped) return;
     this.#stopped = true;
+    clearInterval(this.#checks);
     if (!this.#process) return this.#events.finished();
     this.#process.end();
     setTimeout(() => this.kill(), FINISH_MS);
+  }
+
+  /** An agent that hangs holds certificates and configuration back, and nobody is told of it. */
+  #check(): void {
+    if (!this.#process || --this.#patience >= 0) return;
+    this.#log("error", "agent says nothing; ending it", { pid: this.#process.pid, looks: MAX_SILENT_CHECKS });
+    this.#patience = MAX_SILENT_CHECKS;
+    this.kill();
   }
 
   #startProcess(onExit: (reason: string) => void): ConfinedProcess {
@@ -116,6 +141,8 @@ export class AgentProcess {
     let isTrusted = true;
     return (bytes) => {
       const record = isTrusted ? decodeAgentRecord(bytes) : undefined;
+      if (record) this.#patience = MAX_SILENT_CHECKS;
+      if (record?.kind === "alive") return undefined;
       if (record) return this.#events.record(record);
       if (!isTrusted) return;
       isTrusted = false;

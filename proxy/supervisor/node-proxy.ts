@@ -1,7 +1,6 @@
 import { makeStreamPair } from "../channel/descriptor-channel.ts";
-import type { AgentRecord } from "../channel/agent-record.ts";
 import type { WorkerRecord } from "../channel/worker-record.ts";
-import { AgentProcess } from "./agent-process.ts";
+import { type AgentEvents, AgentProcess } from "./agent-process.ts";
 import { CrashLedger } from "./crash-ledger.ts";
 import { EnrolledPod } from "./enrolled-pod.ts";
 import type { EnrolmentRecord } from "./enrolment.ts";
@@ -342,7 +341,7 @@ export class NodeProxy {
     }
   }
 
-  #onAgentRecord(record: AgentRecord): void {
+  #onAgentRecord(record: Parameters<AgentEvents["record"]>[0]): void {
     if (record.kind === "synced") this.#isSynced = true;
     else this.#endWorker(record.index, record.pid);
   }

@@ -106,10 +106,13 @@ export const runningAgent = async (settings: Partial<AgentSettings> = {}) => {
     },
   });
   const ended: WorkerLife[] = [];
+  /** When it said that it is alive. */
+  const signs: number[] = [];
   /** What else it had others do. */
   const done: string[] = [];
   const agent = new Agent({ ...SETTINGS, ...settings }, pino({ base: {} }, log), clock, () => 0.5, {
     endWorker: (life) => ended.push(life),
+    alive: () => signs.push(clock.now()),
     synced: () => void done.push("synced"),
     serve: () => void done.push("serve"),
     retire: () => void done.push("retire"),
@@ -127,6 +130,7 @@ export const runningAgent = async (settings: Partial<AgentSettings> = {}) => {
     sign,
     lines,
     ended,
+    signs,
     done,
     supervisor,
     /** Starts a worker. */

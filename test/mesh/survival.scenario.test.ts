@@ -99,6 +99,18 @@ test("an agent that is killed takes nobody along, and comes back", async () => {
   expect(await held.end()).toEqual({ echoed: 10, survivors: 10 });
 });
 
+test("an agent that hangs is ended and replaced, and takes nobody along", async () => {
+  const address = await mesh.address("shop/web");
+  const before = await worker(2);
+  const held = await mesh.hold("shop/client", address, 8085, 10);
+  await mesh.signal({ node: "node-2", role: "agent", signal: "SIGSTOP" });
+  await expect.poll(isReady, soon).toBe(false);
+  expect((await mesh.ask("shop/client", address)).pod).toBe("web");
+  await expect.poll(isReady, { timeout: 60_000 }).toBe(true);
+  expect((await worker(2))?.startId).toBe(before?.startId);
+  expect(await held.end()).toEqual({ echoed: 10, survivors: 10 });
+});
+
 test("with the control plane away traffic flows, also through a worker that is replaced meanwhile", async () => {
   const address = await mesh.address("shop/web");
   await mesh.signal({ role: "control-plane", signal: "SIGSTOP" });
