@@ -30,7 +30,7 @@ const ROWS: readonly (readonly [title: string, peer: string, bytes: string, thei
 
 const outcome = (peer: string, awaited: AwaitedResponse, bytes: string, theirs: Theirs): Outcome["kind"] => {
   const given = bytesOf(bytes);
-  return responseDisagreement(peer, awaited, given, understoodByUs(awaited, given), theirs).kind;
+  return responseDisagreement(peer, awaited, understoodByUs(awaited, given), theirs).kind;
 };
 
 test.each(ROWS)("%s (%s)", (_, peer, bytes, theirs, kind) => {

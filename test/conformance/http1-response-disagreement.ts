@@ -10,7 +10,6 @@ const REFUSALS: ReadonlySet<number> = new Set([500, 502, 503, 504]);
 export const responseDisagreement = (
   peer: string,
   awaited: AwaitedResponse,
-  bytes: Uint8Array,
   ours: OurResponse,
   theirs: Theirs,
 ): Outcome => {
@@ -18,13 +17,13 @@ export const responseDisagreement = (
   const { response } = ours;
   const isComplete = response?.isComplete === true;
   if (theirs === "refused" || !theirs.isComplete)
-    return isComplete ? explained(peer, { awaited, bytes, ours, theirs }) : AGREED;
+    return isComplete ? explained(peer, { awaited, ours, theirs }) : AGREED;
   const isRefusal = REFUSALS.has(theirs.status);
   if (!isComplete) return isRefusal ? AGREED : { kind: "stricter" };
   if (isSame(response, theirs)) return AGREED;
   // Who says 502: the server, or the proxy about it?
   if (isRefusal && REFUSALS.has(response.status)) return { kind: "undecided" };
-  return explained(peer, { awaited, bytes, ours, theirs: isRefusal ? "refused" : theirs });
+  return explained(peer, { awaited, ours, theirs: isRefusal ? "refused" : theirs });
 };
 
 const AGREED: Outcome = { kind: "agreed" };

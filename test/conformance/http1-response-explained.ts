@@ -4,7 +4,6 @@ import type { OurResponse, Theirs } from "./http1-response-understood.ts";
 /** An answer that we read to its end, and a peer does not, or reads as another. */
 export interface ResponseParting {
   readonly awaited: AwaitedResponse;
-  readonly bytes: Uint8Array;
   readonly ours: OurResponse;
   readonly theirs: Theirs;
 }
@@ -26,6 +25,11 @@ export const RESPONSE_EXPLANATIONS: readonly ResponseExplanation[] = [
     peers: ["node:http"],
     covers: ({ ours }) => hasTabAfter("transfer-encoding", ours),
     why: "Node takes no tab off the end of Transfer-Encoding (RFC 9110 section 5.5 allows it); here the head goes on without it",
+  },
+  {
+    peers: ["node:http"],
+    covers: ({ ours, theirs }) => theirs === "refused" && ours.informational.some((head) => !head.isPersistent),
+    why: "Node reads nothing after 1xx with Connection: close; the final answer is that after which a server closes (RFC 9112 section 9.6)",
   },
   {
     peers: ["nginx"],

@@ -19,16 +19,16 @@ export interface UnderstoodResponse {
 /** What our parser makes of the bytes of a connection that then ends. */
 export interface OurResponse {
   readonly response: (UnderstoodResponse & { readonly head: ReceivedResponseHead }) | undefined;
-  readonly informational: readonly number[];
+  readonly informational: readonly ReceivedResponseHead[];
 }
 
 export const understoodByUs = (awaited: AwaitedResponse, bytes: Uint8Array): OurResponse => {
-  const informational: number[] = [];
+  const informational: ReceivedResponseHead[] = [];
   const parts: Uint8Array[] = [];
   let head: ReceivedResponseHead | undefined;
   let isComplete = false;
   const reader = new ResponseReader({
-    onInformational: ({ status }) => informational.push(status),
+    onInformational: (its) => informational.push(its),
     onHead: (its) => (head = its),
     onData: (data) => parts.push(data),
     onEnd: () => (isComplete = true),

@@ -102,4 +102,4 @@ const mustWork = async (peer: ResponsePeer): Promise<void> => {
 };
 
 const lookAt = async (peer: ResponsePeer, { awaited, bytes, number }: ResponseInput) =>
-  responseDisagreement(peer.name, awaited, bytes, understoodByUs(awaited, bytes), await peer.ask(awaited, number));
+  responseDisagreement(peer.name, awaited, understoodByUs(awaited, bytes), await peer.ask(awaited, number));

@@ -26,6 +26,8 @@ export const parseResponseHead = (section: Section, awaited: AwaitedResponse): R
   const isStatus = line[8] === " " && (line[12] === " " || line.length === 12);
   if (!isStatus || !/^[1-5][0-9][0-9]$/.test(line.slice(9, 12)))
     throw new Http1Error("bad-status-line", `${quote(line)} is not "HTTP/1.1 status reason" (RFC 9112 section 4)`);
+  if (status < 200 && version === "1.0")
+    throw new Http1Error("bad-status-line", `${quote(line)}: HTTP/1.0 has no 1xx (RFC 9110 section 15.2)`);
 
   const { fields, isRegular } = readFieldLines(section, 1, "accept");
   const facts = headFacts(fields);

@@ -251,6 +251,24 @@ export const ACCEPTED_RESPONSES: readonly AcceptedResponse[] = [
     true,
     response("200 OK", "Content-Length: 0"),
   ],
+  [
+    "1xx with close",
+    GET,
+    response("100 Continue", "Connection: close") + response("200 OK", "Content-Length: 3") + "abc",
+    "length",
+    "as is",
+    true,
+    "abc",
+  ],
+  [
+    "1xx with Content-Length 0",
+    GET,
+    response("103 Early", "Content-Length: 0") + response("200 OK", "Content-Length: 3") + "abc",
+    "length",
+    "as is",
+    true,
+    "abc",
+  ],
 ];
 
 export type RejectedResponse = readonly [title: string, awaited: AwaitedResponse, bytes: string, reason: Http1Reason];
@@ -305,6 +323,18 @@ export const REJECTED_RESPONSES: readonly RejectedResponse[] = [
     GET,
     response("200 OK", "Transfer-Encoding: chunked") + "0\r\nContent-Length: 1\r\n\r\n",
     "forbidden-trailer",
+  ],
+  [
+    "H1-29 1xx of HTTP/1.0",
+    GET,
+    `HTTP/1.0 100 Continue\r\n\r\n${response("200 OK", "Content-Length: 0")}`,
+    "bad-status-line",
+  ],
+  [
+    "H1-29 101 of HTTP/1.0",
+    to("GET", "websocket"),
+    "HTTP/1.0 101 S\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
+    "bad-status-line",
   ],
   ["H1-29 a storm of 1xx", GET, response("103 Early").repeat(1000), "too-many-informational-responses"],
   ["H1-29 1xx that announces content", GET, response("103 Early", "Content-Length: 3"), "content-not-allowed"],
