@@ -69,9 +69,19 @@ const aboutNode = (node: NodeReport, nowMs: number, hint: string): readonly Find
   if (!node.enrolment) return [problem(node.name, "its supervisor takes no pods yet", hint)];
   if (node.agent === undefined) return [problem(node.name, `its agent does not answer: ${node.agentProblem}`, hint)];
   return [
+    ...aboutDraining(node),
     ...node.agent.notReady.map((reason) => problem(node.name, reason, hint)),
     ...aboutLink(node, node.agent, hint),
     ...node.agent.certificates.flatMap((certificate) => aboutCertificate(node.name, certificate, nowMs, hint)),
+  ];
+};
+
+const aboutDraining = ({ name, draining }: NodeReport): readonly Finding[] => {
+  if (draining === undefined) return [];
+  const left = `${draining.connections} connection${draining.connections === 1 ? "" : "s"}`;
+  const seconds = Math.ceil(draining.endsInMs / 1000);
+  return [
+    notice(name, `its proxy before the upgrade (pid ${draining.pid}) still has ${left}, for ${seconds} s at the most`),
   ];
 };
 

@@ -7,6 +7,7 @@ import { addExecCommand } from "./commands/exec.ts";
 import { addLogsCommand } from "./commands/logs.ts";
 import { addStatusCommand } from "./commands/status.ts";
 import { addUpCommand } from "./commands/up.ts";
+import { addUpgradeCommand } from "./commands/upgrade.ts";
 import { CliFailure, EXIT } from "./failure.ts";
 import { bad, dim } from "./output/colours.ts";
 import { endUnread, outputTaken, whenUnread } from "./output/unread-output.ts";
@@ -36,6 +37,7 @@ export const heddleCommand = (): Command => {
   addExecCommand(program);
   addLogsCommand(program);
   addCertsCommand(program);
+  addUpgradeCommand(program);
   return program;
 };
 

@@ -11,13 +11,13 @@ export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 const MIN_LEAF_LIFETIME_MS = 5_000;
 const MAX_LEAF_LIFETIME_MS = 90 * 24 * 3_600_000;
 
-/** @throws InvalidArgumentError unless it is a number from 1 to `max` */
+/** @throws InvalidArgumentError unless it is a number from `min` to `max` */
 export const wholeNumber =
-  (max: number) =>
+  (max: number, min = 1) =>
   (text: string): number => {
     const value = Number(text);
-    if (!/^\d+$/.test(text) || value < 1 || value > max) throw new InvalidArgumentError(`1 to ${max} are possible`);
-    return value;
+    if (/^\d+$/.test(text) && value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`${min} to ${max} are possible`);
   };
 
 /** @throws InvalidArgumentError unless identities can be made in it */

@@ -9,6 +9,7 @@ import { ControlPlane } from "./control-plane/control-plane.ts";
 import type { PreparedMachine } from "./launch/prepare-machine.ts";
 import { loadServicesTable } from "./network/services-table.ts";
 import { LocalNode } from "./nodes/local-node.ts";
+import type { UpgradeEvent, UpgradePace } from "./nodes/node-upgrade.ts";
 import { agentUid, controlPlaneProcess, supervisorProcess } from "./nodes/node-processes.ts";
 import { AssignedFolder } from "./pods/assigned-folder.ts";
 import type { PodHost } from "./pods/pod.ts";
@@ -96,6 +97,21 @@ export class LocalMesh {
   stop(): Promise<void> {
     this.#stopped ??= this.#stop();
     return this.#stopped;
+  }
+
+  /**
+   * Replaces the proxies of all nodes, or of one, one after the other. What fails ends it: the other nodes stay as they are.
+   * @returns whether all were replaced
+   */
+  async upgrade(only: string | undefined, pace: UpgradePace, tell: (event: UpgradeEvent) => void): Promise<boolean> {
+    for (const node of this.nodes) {
+      if (only !== undefined && node.name !== only) continue;
+      const upgraded = await node.upgrade(pace, tell);
+      if (upgraded.ok) continue;
+      tell({ event: "failed", node: node.name, reason: upgraded.error });
+      return false;
+    }
+    return true;
   }
 
   async status(): Promise<RuntimeStatus> {

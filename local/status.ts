@@ -2,6 +2,7 @@ import type { AgentStatus } from "#mesh/admin/agent-status.ts";
 import type { AuthorityStatus, NodeStatus, ObjectStatus } from "#mesh/admin/control-plane-status.ts";
 import type { IpAddress } from "#mesh/ip-address.ts";
 import type { PodStatus } from "#mesh/objects/pod.ts";
+import type { DrainingSupervisor } from "./enrolment/messages.ts";
 import type { ContainerReport } from "./containers/pod-containers.ts";
 import type { PodStep } from "./pods/next-step.ts";
 import type { ProcessStatus } from "./processes/managed-process.ts";
@@ -49,6 +50,8 @@ export interface NodeReport {
   readonly supervisor: ProcessStatus;
   /** Whether the runtime is connected to the supervisor, and can enrol pods. */
   readonly enrolment: boolean;
+  /** The supervisor before the last upgrade, while it has connections. */
+  readonly draining: DrainingSupervisor | undefined;
   readonly agent: AgentStatus | undefined;
   /** Why the agent does not answer. */
   readonly agentProblem: string | undefined;

@@ -3,7 +3,14 @@ import { createInterface } from "node:readline";
 import { backoffDelayMs, type BackoffSettings } from "#mesh/backoff.ts";
 import type { Clock } from "#mesh/clock.ts";
 import { err, ok, type Result } from "#mesh/result.ts";
-import { type EnrolledPod, type EnrolmentReply, type EnrolmentRequest, encodeRequest, parseReply } from "./messages.ts";
+import {
+  type EnrolledPod,
+  type EnrolmentReply,
+  type EnrolmentRequest,
+  encodeRequest,
+  parseReply,
+  type SupervisorStatus,
+} from "./messages.ts";
 
 export interface EnrolmentLinkSettings {
   /** The supervisor's socket. */
@@ -27,6 +34,7 @@ export class EnrolmentLink {
   readonly #settings: EnrolmentLinkSettings;
   readonly #pods = new Map<string, EnrolledPod>();
   readonly #waiting = new Map<string, (reply: EnrolmentReply | undefined) => void>();
+  readonly #asking: ((status: SupervisorStatus | undefined) => void)[] = [];
   #socket: Socket | undefined;
   #connected = false;
   #attempt = 0;
@@ -88,6 +96,19 @@ export class EnrolmentLink {
     await this.#farewell("withdraw", uid);
   }
 
+  /** Asks which supervisor serves the node. @returns undefined where none answers within the time */
+  supervisor(timeoutMs: number): Promise<SupervisorStatus | undefined> {
+    if (!this.#connected) return Promise.resolve(undefined);
+    const { promise, resolve } = Promise.withResolvers<SupervisorStatus | undefined>();
+    const cancel = this.#settings.clock.after(timeoutMs, () => resolve(undefined));
+    this.#asking.push((status) => {
+      cancel();
+      resolve(status);
+    });
+    this.#send({ kind: "status" });
+    return promise;
+  }
+
   async #farewell(kind: "drain" | "withdraw", uid: string): Promise<void> {
     if (!this.#connected) return;
     this.#send({ kind, uid });
@@ -112,6 +133,7 @@ export class EnrolmentLink {
   #take(line: string): void {
     const reply = parseReply(line);
     if (reply === undefined || reply.kind === "completed") return;
+    if (reply.kind === "status") return this.#asking.shift()?.(reply);
     const keys = QUESTIONS[reply.kind].map((question) => `${question} ${reply.uid}`);
     const waiting = keys.map((key) => this.#waiting.get(key)).find((finish) => finish !== undefined);
     if (waiting !== undefined) {
@@ -136,6 +158,7 @@ export class EnrolmentLink {
     this.#connected = false;
     // What was to be taken out is out: the supervisor's sockets ended with it. What was to be enrolled is named again.
     for (const [key, finish] of this.#waiting) if (!key.startsWith("enrol ")) finish(undefined);
+    for (const answer of this.#asking.splice(0)) answer(undefined);
     if (this.#closed) return;
     const { clock, random } = this.#settings;
     const delayMs = backoffDelayMs(RECONNECT_BACKOFF, this.#attempt++, random);

@@ -3,12 +3,14 @@ import type { Writable } from "node:stream";
 import type { AgentStatus } from "#mesh/admin/agent-status.ts";
 import type { NodeStatus } from "#mesh/admin/control-plane-status.ts";
 import type { Clock } from "#mesh/clock.ts";
+import { err, ok, type Result } from "#mesh/result.ts";
 import { nodeAddresses, nodeName, usable } from "../addresses/address-plan.ts";
 import { EnrolmentLink } from "../enrolment/enrolment-link.ts";
 import { ManagedProcess } from "../processes/managed-process.ts";
 import { nodeLayout } from "../run-layout.ts";
 import { UnixClient } from "../socket/unix-client.ts";
 import type { NodeReport } from "../status.ts";
+import { NodeUpgrade, paceEnvironment, type UpgradeEvent, type UpgradePace } from "./node-upgrade.ts";
 import { JoinToken } from "./join-token.ts";
 import type { ProcessPlan } from "./node-processes.ts";
 
@@ -36,20 +38,21 @@ const STOP_GRACE_MS = 2_000;
 export class LocalNode {
   readonly name: string;
   readonly link: EnrolmentLink;
-  readonly supervisor: ManagedProcess;
-  readonly agent: UnixClient;
+  #supervisor: ManagedProcess;
+  #agent: UnixClient;
   readonly #settings: LocalNodeSettings;
   readonly #joinToken: JoinToken;
   #isStopped = false;
+  #upgrade: NodeUpgrade | undefined;
 
   constructor(settings: LocalNodeSettings) {
     const { node, supervisor, agentUid, log, controlPlane, clock, random, onCaptureLost } = settings;
     const layout = nodeLayout(node);
     this.#settings = settings;
     this.name = nodeName(node);
-    this.supervisor = new ManagedProcess({ ...supervisor, log, clock, random });
+    this.#supervisor = new ManagedProcess({ ...supervisor, log, clock, random });
     this.link = new EnrolmentLink({ path: layout.enrolSocket, clock, random, onLost: onCaptureLost });
-    this.agent = new UnixClient(layout.agentSocket);
+    this.#agent = new UnixClient(layout.agentSocket);
     this.#joinToken = new JoinToken({
       node: this.name,
       path: layout.joinToken,
@@ -58,6 +61,36 @@ export class LocalNode {
       clock,
       random,
     });
+  }
+
+  get supervisor(): ManagedProcess {
+    return this.#supervisor;
+  }
+
+  /**
+   * Replaces the node's proxy by one that is started now. Resolves when everything of the old one has ended.
+   * @returns why the old one goes on instead
+   */
+  async upgrade(pace: UpgradePace, tell: (event: UpgradeEvent) => void): Promise<Result<void, string>> {
+    if (this.#upgrade !== undefined) return err("it is being upgraded already");
+    if (this.#isStopped || this.#supervisor.pid === undefined) return err("its proxy does not run");
+    const { supervisor, log, clock, random } = this.#settings;
+    const environment = { ...supervisor.environment, ...paceEnvironment(pace) };
+    const next = new ManagedProcess({ ...supervisor, environment, log, clock, random });
+    const upgrade = new NodeUpgrade({ node: this.name, old: this.#supervisor, next, link: this.link, clock });
+    this.#upgrade = upgrade;
+    try {
+      const replaced = await upgrade.replace(pace, tell);
+      if (!replaced.ok) return replaced;
+      this.#supervisor = next;
+      // A connection that is kept open would lead to the agent that was replaced.
+      void this.#agent.close();
+      this.#agent = new UnixClient(nodeLayout(this.#settings.node).agentSocket);
+      await upgrade.drained(tell);
+      return ok(undefined);
+    } finally {
+      this.#upgrade = undefined;
+    }
   }
 
   start(): void {
@@ -74,16 +107,20 @@ export class LocalNode {
     this.#isStopped = true;
     this.#joinToken.close();
     this.link.close();
-    await this.supervisor.stop(STOP_GRACE_MS);
+    await Promise.all([this.#upgrade?.stop(STOP_GRACE_MS), this.#supervisor.stop(STOP_GRACE_MS)]);
   }
 
   async report(links: readonly NodeStatus[]): Promise<NodeReport> {
-    const status = await this.agent.json<AgentStatus>("/status", { timeoutMs: STATUS_TIMEOUT_MS });
+    const [status, serving] = await Promise.all([
+      this.#agent.json<AgentStatus>("/status", { timeoutMs: STATUS_TIMEOUT_MS }),
+      this.link.supervisor(STATUS_TIMEOUT_MS),
+    ]);
     return {
       name: this.name,
       addresses: usable(nodeAddresses(this.#settings.node), this.#settings.hasIpv6),
-      supervisor: this.supervisor.status,
+      supervisor: this.#supervisor.status,
       enrolment: this.link.connected,
+      draining: serving?.draining,
       agent: status.ok ? status.value : undefined,
       agentProblem: status.ok ? undefined : status.error,
       link: links.find(({ node }) => node === this.name),
@@ -97,6 +134,6 @@ export class LocalNode {
       clock.after(CONTROL_PLANE_START_MS, resolve);
     });
     await Promise.race([this.#joinToken.present, waitedLongEnough]);
-    if (!this.#isStopped) this.supervisor.start();
+    if (!this.#isStopped) this.#supervisor.start();
   }
 }

@@ -76,6 +76,17 @@ export class ManagedProcess {
     if (this.#child === undefined) this.#launch();
   }
 
+  /** It may end, and is not started again then; {@link start} takes that back. */
+  letEnd(): void {
+    this.#wanted = false;
+    this.#cancelRestart();
+  }
+
+  /** How it ended the last time, if it did. */
+  get lastEnd(): ProcessEnd | undefined {
+    return this.#lastEnd && endOf(this.#lastEnd);
+  }
+
   /** Asks it to end, and ends it after `graceMs`. Resolves when it is gone. */
   async stop(graceMs: number): Promise<void> {
     this.#wanted = false;
@@ -122,8 +133,11 @@ export class ManagedProcess {
   #ended(exit: string, output: OutputTail | undefined): void {
     const { clock, random, backoff } = this.#settings;
     this.#child = undefined;
-    if (!this.#wanted) return;
     this.#lastEnd = { exit, output, before: this.#lastEnd && endOf(this.#lastEnd) };
+    if (!this.#wanted) {
+      this.#status = { kind: "stopped" };
+      return;
+    }
     this.#failures = output === undefined ? 0 : this.#failures;
     const delayMs = backoffDelayMs(backoff ?? RESTART_BACKOFF, this.#failures, random);
     this.#failures++;

@@ -8,6 +8,7 @@ import { nodeLayout, RUN } from "../run-layout.ts";
 import { streamCapture } from "./capture-route.ts";
 import { forward } from "./forward.ts";
 import { missingLog, parseLogRequest, sendLog } from "./log-route.ts";
+import { parseUpgradeRequest, streamUpgrade } from "./upgrade-route.ts";
 import { sendSignal, type SignalRequest } from "./signal-route.ts";
 
 /**
@@ -19,6 +20,7 @@ import { sendSignal, type SignalRequest } from "./signal-route.ts";
  *     POST /exec                           upgraded to {@link EXEC_PROTOCOL}
  *     GET  /logs?pod=|node=|part=          see {@link parseLogRequest}
  *     GET  /capture?node=NODE              the frames on a node's uplink, as a pcap file
+ *     POST /upgrade?node=&drainSeconds=    see {@link streamUpgrade}
  *     POST /signal                         SignalRequest
  *     POST /down                           answered when everything has ended
  *
@@ -66,6 +68,8 @@ const answer = async (
       const sent = await sendSignal(mesh, (await json(request)) as SignalRequest);
       return sent.ok ? send(response, { pid: sent.value }) : refuse(response, 404, sent.error);
     }
+    case "POST /upgrade":
+      return upgrade(mesh, url.searchParams, response);
     case "POST /down":
       await mesh.stop();
       response.on("close", onDown);
@@ -73,6 +77,13 @@ const answer = async (
     default:
       return forwardTo(mesh, first, second, url, request, response);
   }
+};
+
+const upgrade = async (mesh: LocalMesh, query: URLSearchParams, response: ServerResponse): Promise<void> => {
+  const nodes = mesh.nodes.map(({ name }) => name);
+  const wanted = parseUpgradeRequest(query, nodes);
+  if (wanted.ok) await streamUpgrade(mesh, wanted.value, response);
+  else refuse(response, 400, wanted.error);
 };
 
 const logs = (mesh: LocalMesh, query: URLSearchParams, response: ServerResponse): void => {

@@ -38,9 +38,9 @@ export class UnixClient {
   }
 
   /** The answer as it comes, for as long as it lasts. */
-  async stream(path: string): Promise<Result<AsyncIterable<Buffer>, string>> {
+  async stream(path: string, method: "GET" | "POST" = "GET"): Promise<Result<AsyncIterable<Buffer>, string>> {
     try {
-      const answer = await request(`http://heddle${path}`, { dispatcher: this.#agent, bodyTimeout: 0 });
+      const answer = await request(`http://heddle${path}`, { dispatcher: this.#agent, method, bodyTimeout: 0 });
       if (answer.statusCode >= 300) return err(refusal(answer.statusCode, await answer.body.text()));
       return ok(answer.body as AsyncIterable<Buffer>);
     } catch (error) {

@@ -123,10 +123,9 @@ export class Supervisor implements Enroller {
   }
 
   #drainingText(): string | undefined {
-    const { draining } = this;
-    if (!draining) return undefined;
-    const { pid, connections, endsInMs } = draining;
+    if (!this.#taker || this.#taker.isGone) return undefined;
+    const { connections = 0, endsInMs = this.#settings.drainMs } = this.draining ?? {};
     const seconds = Math.ceil(endsInMs / 1000);
-    return `the supervisor ${pid} before this one still has ${connections} connections, for ${seconds} s at the most`;
+    return `the one before it still has ${connections} connections, for ${seconds} s at the most`;
   }
 }

@@ -94,7 +94,6 @@ export class Taker {
 
   /** We accept: the old one drains from now on. Resolves when the path of its enrolment socket is free. */
   async take(drainMs: number): Promise<void> {
-    this.#draining = { pid: this.pid, connections: 0, endsAt: performance.now() + drainMs };
     this.#channel.write(encodeTaking({ kind: "taken", drainMs }));
     await until(() => this.#isReleased || this.#isGone, RELEASE_MS);
   }
@@ -103,7 +102,7 @@ export class Taker {
     if (!this.#isGone) this.#channel.write(encodeTaking({ kind: "withdrawn", uid }));
   }
 
-  /** What is left of the old one; undefined when nothing is. */
+  /** What is left of the old one, as soon as it has said so; undefined when nothing is. */
   get draining(): Draining | undefined {
     return this.#isGone ? undefined : this.#draining;
   }

@@ -96,6 +96,16 @@ export class TalkingPods extends TestMesh {
     };
   }
 
+  /** Has a pod keep a connection busy until the other side ends it. Resolves when it is open. @returns how it ended */
+  async outlast(from: string, host: string): Promise<{ readonly ended: Promise<string> }> {
+    const command = ["node", join(PROGRAMS, "client.ts"), "outlast", host, "8085"];
+    const child = this.spawn("exec", from, "--", ...command);
+    const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+    const next = async (): Promise<string> => ((await lines.next()) as { value?: string }).value ?? "";
+    if ((await next()) !== "held") throw new Error(`${from} holds nothing`);
+    return { ended: next().then((line) => (JSON.parse(line) as { readonly ended: string }).ended) };
+  }
+
   /** Asks the server on a port who it thinks is calling. */
   async ask(from: string, host: string, port = 8080): Promise<WhoAmI> {
     const { text = "", error } = await this.client(from, "ask", host, port);

@@ -10,11 +10,15 @@
  *                                  `direct`: the server saw our own port, as it would not if a proxy were between us
  *   hold HOST PORT N UNTIL         opens N connections to an echo, keeps them busy, and says how many lived; UNTIL: milliseconds,
  *                                  or `eof`: until the input ends. Prints `held` when all of them are open
+ *   requests HOST 8087 SECONDS N EACH   N callers of HTTP, so many requests on each connection: how many ended how
+ *   outlast HOST 8085              keeps a connection to an echo busy until the other side ends it, and says how that was. Prints
+ *                                  `held` when it is open
  *   burst HOST 8081 COUNT N        the same for so many calls in which the caller ends its direction first
  *
  * A connection that breaks is a result: {"error": "ECONNRESET", ...}.
  */
 import { createHash } from "node:crypto";
+import { Agent, get } from "node:http";
 import { connect, type Socket } from "node:net";
 
 interface Outcome {
@@ -185,6 +189,47 @@ const hold = async (count: number, until: string): Promise<object> => {
   return { echoed: opened, survivors };
 };
 
+/** One connection of keep-alive for so many requests, then the next. */
+const requests = async (seconds: number, callers: number, each: number): Promise<object> => {
+  const until = performance.now() + seconds * 1000;
+  const counts: Record<string, number> = { ok: 0, connections: 0 };
+  const ask = (agent: Agent): Promise<string> =>
+    new Promise((resolve) => {
+      const asked = get({ host, port, agent, timeout: TIMEOUT_MS }, (answer) => {
+        answer.resume();
+        answer.once("end", () => resolve(answer.complete && answer.statusCode === 200 ? "ok" : "short"));
+        answer.once("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+      });
+      asked.once("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    });
+  const call = async (): Promise<void> => {
+    while (performance.now() < until) {
+      const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+      counts.connections = (counts.connections ?? 0) + 1;
+      for (let left = each; left > 0; left--) {
+        const outcome = await ask(agent);
+        counts[outcome] = (counts[outcome] ?? 0) + 1;
+      }
+      agent.destroy();
+    }
+  };
+  await Promise.all(Array.from({ length: callers }, call));
+  return counts;
+};
+
+const outlast = async (): Promise<object> => {
+  const held = keepBusy();
+  const ending = new Promise<string>((resolve) => {
+    held.socket.once("end", () => resolve("end"));
+    held.socket.once("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+  });
+  await untilAll([held], ({ echoed }) => echoed > 0, TIMEOUT_MS);
+  process.stdout.write("held\n");
+  const ended = await ending;
+  held.socket.end();
+  return { ended };
+};
+
 const run = (): Promise<object> => {
   const [first = "", second = "", third = "0"] = rest;
   switch (command) {
@@ -200,6 +245,10 @@ const run = (): Promise<object> => {
       return reset();
     case "load":
       return load(Number(first), Number(second), Number(third));
+    case "requests":
+      return requests(Number(first), Number(second), Number(third));
+    case "outlast":
+      return outlast();
     case "burst":
       return burst(Number(first), Number(second));
     case "hold":

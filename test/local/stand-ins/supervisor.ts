@@ -11,7 +11,7 @@ import type { AgentStatus, PodStatus } from "#mesh/admin/agent-status.ts";
 const { HEDDLE_NODE = "", HEDDLE_RUN_DIR = "", HEDDLE_AGENT_SOCKET = "" } = process.env;
 
 interface Request {
-  readonly kind: "enrol" | "drain" | "withdraw" | "complete";
+  readonly kind: "enrol" | "drain" | "withdraw" | "complete" | "status";
   readonly uid?: string;
   readonly pod?: Pick<PodStatus, "uid" | "namespace" | "name" | "serviceAccount" | "addresses"> & {
     readonly netns: string;
@@ -23,6 +23,7 @@ const held = new Map<string, number>();
 const pods = new Map<string, PodStatus>();
 
 const reply = ({ kind, uid = "", pod }: Request): object => {
+  if (kind === "status") return { kind, pid: process.pid };
   console.log(JSON.stringify({ kind, uid: pod?.uid ?? uid, pod: pod?.name }));
   if (kind === "complete") return { kind: "completed" };
   if (kind === "drain") return { kind: "draining", uid };
