@@ -11,5 +11,6 @@ test("a certificate that is out of its time may be a clock's fault, and other pr
       `${problem}; the clock of this node says 2036-01-02T03:04:05.000Z: compare it with the control plane's`,
     );
   }
+  expect(withClockHint("certificate has expired. Resolution note: ", now)).toMatch(/^certificate has expired; the/);
   expect(withClockHint("connection refused", now)).toBe("connection refused");
 });

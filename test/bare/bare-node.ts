@@ -86,16 +86,20 @@ export class BareNode {
     );
   }
 
-  async startControlPlane(): Promise<void> {
-    this.controlPlane = this.sandbox.start([join(PROGRAM, "bin/node"), join(PROGRAM, "control-plane/main.ts")], {
-      env: {
-        HEDDLE_OBJECTS_DIR: join(this.directory, "objects"),
-        HEDDLE_CA_DIR: join(this.directory, "ca"),
-        HEDDLE_PUBLIC_DIR: join(this.directory, "public"),
-        HEDDLE_LISTEN: `${NODE_ADDRESS}:15012`,
-        HEDDLE_ADMIN_SOCKET: join(this.directory, "admin.sock"),
+  /** @param prefix of its command, as of `env` */
+  async startControlPlane(prefix: readonly string[] = []): Promise<void> {
+    this.controlPlane = this.sandbox.start(
+      [...prefix, join(PROGRAM, "bin/node"), join(PROGRAM, "control-plane/main.ts")],
+      {
+        env: {
+          HEDDLE_OBJECTS_DIR: join(this.directory, "objects"),
+          HEDDLE_CA_DIR: join(this.directory, "ca"),
+          HEDDLE_PUBLIC_DIR: join(this.directory, "public"),
+          HEDDLE_LISTEN: `${NODE_ADDRESS}:15012`,
+          HEDDLE_ADMIN_SOCKET: join(this.directory, "admin.sock"),
+        },
       },
-    });
+    );
     await until(
       () => this.controlPlane?.output.includes("serves on") === true,
       () => this.controlPlane?.output,
