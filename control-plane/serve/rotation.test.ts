@@ -260,3 +260,15 @@ test("the control plane renews its own certificate at half of its life", async (
   clock.advance(4 * HOUR_MS);
   expect(await servedCertificate(controlPlane)).not.toBe(first);
 });
+
+test("the control plane's own certificate follows its clock: one that has ended, or is of the future, is replaced at once", async () => {
+  const { clock, controlPlane } = await setUp();
+  const seen = [await servedCertificate(controlPlane)];
+  for (const jumpMs of [48 * HOUR_MS, -48 * HOUR_MS]) {
+    clock.jump(jumpMs);
+    clock.advance(2_000);
+    seen.push(await servedCertificate(controlPlane));
+  }
+  expect(new Set(seen).size).toBe(3);
+  expect(controlPlane.log.lines.filter(({ message }) => message.startsWith("the clock was set")).length).toBe(2);
+});

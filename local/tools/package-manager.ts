@@ -11,30 +11,30 @@ export interface PackageManager {
 
 export const APT: PackageManager = { program: "apt-get", install: ["apt-get", "install", "-y"], names: {} };
 
-/** Others have in one package what Debian has in two. */
-const NGHTTP2 = { "nghttp2-client": "nghttp2", "nghttp2-server": "nghttp2" } as const;
+/** What the tests need is called differently elsewhere: others have in one package what Debian has in two. */
+const FOR_TESTS = { "nghttp2-client": "nghttp2", "nghttp2-server": "nghttp2", faketime: "libfaketime" } as const;
 
 const PACKAGE_MANAGERS: readonly PackageManager[] = [
   APT,
   {
     program: "dnf",
     install: ["dnf", "install", "-y"],
-    names: { iproute2: "iproute", uidmap: "shadow-utils", mount: "util-linux", ...NGHTTP2 },
+    names: { iproute2: "iproute", uidmap: "shadow-utils", mount: "util-linux", ...FOR_TESTS },
   },
   {
     program: "zypper",
     install: ["zypper", "install", "-y"],
-    names: { uidmap: "shadow", mount: "util-linux", ...NGHTTP2 },
+    names: { uidmap: "shadow", mount: "util-linux", ...FOR_TESTS },
   },
   {
     program: "pacman",
     install: ["pacman", "-S", "--noconfirm"],
-    names: { uidmap: "shadow", mount: "util-linux", hostname: "inetutils", ...NGHTTP2 },
+    names: { uidmap: "shadow", mount: "util-linux", hostname: "inetutils", ...FOR_TESTS },
   },
   {
     program: "apk",
     install: ["apk", "add"],
-    names: { uidmap: "shadow-uidmap", mount: "util-linux", hostname: "busybox", ...NGHTTP2 },
+    names: { uidmap: "shadow-uidmap", mount: "util-linux", hostname: "busybox", ...FOR_TESTS },
   },
 ];
 

@@ -17,7 +17,8 @@ export type PackageName =
   | "mount"
   | "curl"
   | "nghttp2-client"
-  | "nghttp2-server";
+  | "nghttp2-server"
+  | "faketime";
 
 export const REQUIRED_PROGRAMS: readonly RequiredProgram[] = [
   { name: "ip", package: "iproute2", purpose: "makes the networks of nodes and pods" },
@@ -36,6 +37,7 @@ export const TEST_PROGRAMS: readonly RequiredProgram[] = [
   { name: "nghttp", package: "nghttp2-client", purpose: "asks HTTP/2 servers in the tests" },
   { name: "h2load", package: "nghttp2-client", purpose: "asks HTTP/2 servers for much at once in the tests" },
   { name: "nghttpd", package: "nghttp2-server", purpose: "answers HTTP/2 clients in the tests" },
+  { name: "faketime", package: "faketime", purpose: "sets clocks for single processes in the tests" },
 ];
 
 /** What an ordinary user needs to tell the processes of a node apart by user id. */
