@@ -50,7 +50,7 @@ const sharedRules = (): CallFilter["rules"] => ({
   ),
   ...allowed("getpid", "gettid", "getppid", "getuid", "geteuid", "getgid", "getegid", "uname", "sysinfo", "getrusage"),
   ...allowed("dup", "dup3", "pipe2", "eventfd2", "epoll_create1", "fstat", "lseek", "pread64"),
-  // Node.js syncs its output when it exits; what is refused then has it wait for ever.
+  // At its end koffi flushes stdout and stderr, and hangs for ever where it may not.
   ...allowed("fsync"),
   fcntl: { argument: 1, isOneOf: FCNTL_COMMANDS },
   ioctl: { argument: 1, isOneOf: IOCTL_REQUESTS },

@@ -26,7 +26,7 @@ export class Sandbox {
   }
 
   static async open(): Promise<Sandbox> {
-    const user = process.getuid?.() === 0 ? [] : ["-Ur", "--map-auto"];
+    const user = await userNamespace();
     const namespaces = [
       "--mount",
       "--propagation",
@@ -115,6 +115,16 @@ export class Sandbox {
     ];
   }
 }
+
+/** How an ordinary user becomes root of a namespace: with more user ids where some are set aside for him. */
+const userNamespace = async (): Promise<readonly string[]> => {
+  if (process.getuid?.() === 0) return [];
+  const mapped = ["-Ur", "--map-auto"];
+  return await run("unshare", [...mapped, "true"]).then(
+    () => mapped,
+    () => ["-Ur"],
+  );
+};
 
 const MAX_OUTPUT_BYTES = 64 * 2 ** 20;
 

@@ -32,6 +32,10 @@ export interface TestMeshOptions {
   readonly supervisor?: string;
 }
 
+/** What a command complained of, without what is said to every ordinary user for whom no user ids are set aside. */
+export const complaints = (stderr: string): string =>
+  stderr.replace(/^heddle: isolation is reduced: .*\n {2}to get full isolation: .*\n/m, "");
+
 const PROGRAM = dirname(dirname(import.meta.dirname));
 
 /** A mesh of its own for a test, with a folder of objects of its own. */
