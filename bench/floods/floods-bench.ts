@@ -22,6 +22,9 @@ const WARM_UP_SECONDS = 1;
 /** Of which it is measured what they make us hold; as many, because what else moves in a heap is divided by it. */
 const HELD_CONNECTIONS = 20;
 const NICE = 10;
+/** Growth that is none, and how often it is looked for. */
+const SETTLED = 1.01;
+const MOST_TRIES = 20;
 /** For what the last flood left. */
 const REST_MS = 200;
 
@@ -131,9 +134,20 @@ class Stage {
     const before = await this.#server.ask("memory");
     const order = { ...this.#order(kind), flood, connections: HELD_CONNECTIONS };
     const { bytesSent, ended } = await this.#attacker.ask("hold", order);
-    const after = await this.#server.ask("memory");
+    const after = await this.#settledMemory();
     await this.#attacker.ask("release");
     return { bytes: after.bytes - before.bytes, bytesSent, ended };
+  }
+
+  /** Answers of applications come in for a while: until no more is held than before. */
+  async #settledMemory(): Promise<{ readonly bytes: number }> {
+    let most = await this.#server.ask("memory");
+    for (let tries = 0; tries < MOST_TRIES; tries++) {
+      const next = await this.#server.ask("memory");
+      if (next.bytes <= SETTLED * most.bytes) break;
+      most = next;
+    }
+    return most;
   }
 
   #order(kind: TargetKind) {
