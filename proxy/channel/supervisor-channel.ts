@@ -8,6 +8,7 @@ const ENDS: ChannelEnds = { bell: 3, packets: 4 };
 export interface SupervisorChannel {
   /** Sends bytes back: a worker's records. */
   write(bytes: Uint8Array): void;
+  close(): void;
 }
 
 /** @param onGone the supervisor has closed the channel: it is gone, or wants us gone */
@@ -22,5 +23,5 @@ export const openSupervisorChannel = (
   });
   bell.on("error", () => undefined);
   bell.once("close", onGone);
-  return { write: (bytes) => bell.write(bytes) };
+  return { write: (bytes) => bell.write(bytes), close: () => bell.destroy() };
 };

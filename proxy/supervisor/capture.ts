@@ -77,7 +77,8 @@ export class Capture {
     const isUnchanged = generation !== undefined && generation === this.#generation;
     if (isUnchanged && ++this.#checks % FULL_CHECK_EVERY !== 0) return undefined;
     const rules = await this.#list().catch(() => "");
-    if (rules !== this.#rules) return rules === "" ? "the nft rules are gone" : "the nft rules were changed";
+    if (rules === "") return "the nft rules are gone";
+    if (rules !== this.#rules) return "the nft rules were changed";
     for (const family of FAMILIES) {
       const rulesOfFamily = await runInNamespace(this.#namespace, "ip", [`-${family}`, "rule", "show"], "");
       if (!/^32764:.*fwmark 0x111\/0xfff lookup 100/m.test(rulesOfFamily))

@@ -98,6 +98,11 @@ export class Taker {
     await until(() => this.#isReleased || this.#isGone, RELEASE_MS);
   }
 
+  /** Wants nothing any more. */
+  giveUp(): void {
+    this.#channel.close();
+  }
+
   withdrawn(uid: string): void {
     if (!this.#isGone) this.#channel.write(encodeTaking({ kind: "withdrawn", uid }));
   }
@@ -130,6 +135,7 @@ const podFrom = async (
 ): Promise<PodInHand> => {
   const namespace = networkNamespaceOf(fd);
   if (namespace?.identity !== identity) {
+    closeDescriptors([fd, ...listeners]);
     throw new Error(`what came for ${record.namespace}/${record.name} is not its network namespace`);
   }
   const pod = new EnrolledPod(slot, record, namespace);
@@ -137,6 +143,7 @@ const podFrom = async (
     await pod.adopt(listeners, capture);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
+    pod.forget();
     throw new Error(`what came for ${pod.title} cannot be used: ${reason}`, { cause: error });
   }
   pod.home = home;

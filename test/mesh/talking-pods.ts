@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { text } from "node:stream/consumers";
 import { TestMesh } from "../local/test-mesh.ts";
 import { pod } from "../local/yaml.ts";
 
@@ -51,6 +52,12 @@ export interface LoadCounts {
   readonly direct: number;
 }
 
+/** How many requests were answered, on how many connections; whatever else happened by its name. */
+export interface RequestCounts {
+  readonly ok: number;
+  readonly connections: number;
+}
+
 /** Connections that are held until somebody says so. */
 export interface HeldConnections {
   end(): Promise<HoldResult>;
@@ -96,6 +103,16 @@ export class TalkingPods extends TestMesh {
     };
   }
 
+  /** Has the client program in a pod go on until it is told to end. @returns how to tell it, and what it then says */
+  clientUntilEnd<Result>(from: string, ...args: readonly (string | number)[]): () => Promise<Result> {
+    const child = this.spawn("exec", "-i", from, "--", "node", join(PROGRAMS, "client.ts"), ...args.map(String));
+    const said = text(child.stdout);
+    return async () => {
+      child.stdin.end();
+      return JSON.parse(await said) as Result;
+    };
+  }
+
   /** Has a pod keep a connection busy until the other side ends it. Resolves when it is open. @returns how it ended */
   async outlast(from: string, host: string): Promise<{ readonly ended: Promise<string> }> {
     const command = ["node", join(PROGRAMS, "client.ts"), "outlast", host, "8085"];
@@ -108,10 +125,10 @@ export class TalkingPods extends TestMesh {
 
   /** Asks the server on a port who it thinks is calling. */
   async ask(from: string, host: string, port = 8080): Promise<WhoAmI> {
-    const { text = "", error } = await this.client(from, "ask", host, port);
-    if (error !== undefined || text === "")
+    const { text: said = "", error } = await this.client(from, "ask", host, port);
+    if (error !== undefined || said === "")
       throw new Error(`${from} -> ${host}:${port}: ${error ?? "ended without a word"}`);
-    return JSON.parse(text) as WhoAmI;
+    return JSON.parse(said) as WhoAmI;
   }
 
   /** A pod's address of one family. */
@@ -165,8 +182,8 @@ export const sum = (samples: readonly Sample[], name: string, labels: Readonly<R
     .filter((sample) => Object.entries(labels).every(([label, value]) => sample.labels[label] === value))
     .reduce((total, { value }) => total + value, 0);
 
-const parseSamples = (text: string): readonly Sample[] =>
-  text
+const parseSamples = (exposition: string): readonly Sample[] =>
+  exposition
     .split("\n")
     .filter((line) => line !== "" && !line.startsWith("#"))
     .map((line) => {
@@ -174,7 +191,7 @@ const parseSamples = (text: string): readonly Sample[] =>
       const pairs = labels.matchAll(/([a-z0-9_]+)="((?:[^"\\]|\\.)*)"/g);
       return {
         name,
-        labels: Object.fromEntries(Array.from(pairs, ([, key, text]) => [key, text])),
+        labels: Object.fromEntries(Array.from(pairs, ([, key, label]) => [key, label])),
         value: Number(value),
       };
     });

@@ -6,11 +6,11 @@
  *   download HOST 8082 BYTES       counts what comes
  *   prefixed HOST PORT LINE BYTES  like upload, with a first line
  *   reset HOST PORT                sends a byte, waits for an answer, resets
- *   load HOST 8080 SECONDS N [MS]  N callers, one connection for each call, one after another, MS between: how many ended how;
+ *   load HOST 8080 SECONDS|eof N [MS]  N callers, one connection for each call, one after another, MS between: how many ended how;
  *                                  `direct`: the server saw our own port, as it would not if a proxy were between us
  *   hold HOST PORT N UNTIL         opens N connections to an echo, keeps them busy, and says how many lived; UNTIL: milliseconds,
  *                                  or `eof`: until the input ends. Prints `held` when all of them are open
- *   requests HOST 8087 SECONDS N EACH   N callers of HTTP, so many requests on each connection: how many ended how
+ *   requests HOST 8087 SECONDS|eof N EACH   N callers of HTTP, so many requests on each connection: how many ended how
  *   outlast HOST 8085              keeps a connection to an echo busy until the other side ends it, and says how that was. Prints
  *                                  `held` when it is open
  *   burst HOST 8081 COUNT N        the same for so many calls in which the caller ends its direction first
@@ -96,10 +96,17 @@ const reset = async (): Promise<Outcome> => {
   return outcome;
 };
 
-const load = (seconds: number, callers: number, pauseMs: number): Promise<object> => {
-  const until = performance.now() + seconds * 1000;
-  return callWhile(() => performance.now() < until, callers, { pauseMs, endsFirst: false });
+/** Whether to go on: for so many seconds, or until the input ends. */
+const goesOnFor = (how: string): (() => boolean) => {
+  const until = performance.now() + Number(how) * 1000;
+  if (how !== "eof") return () => performance.now() < until;
+  let isToEnd = false;
+  process.stdin.resume().once("end", () => (isToEnd = true));
+  return () => !isToEnd;
 };
+
+const load = (how: string, callers: number, pauseMs: number): Promise<object> =>
+  callWhile(goesOnFor(how), callers, { pauseMs, endsFirst: false });
 
 const burst = (count: number, callers: number): Promise<object> => {
   let left = count;
@@ -190,8 +197,8 @@ const hold = async (count: number, until: string): Promise<object> => {
 };
 
 /** One connection of keep-alive for so many requests, then the next. */
-const requests = async (seconds: number, callers: number, each: number): Promise<object> => {
-  const until = performance.now() + seconds * 1000;
+const requests = async (how: string, callers: number, each: number): Promise<object> => {
+  const goesOn = goesOnFor(how);
   const counts: Record<string, number> = { ok: 0, connections: 0 };
   const ask = (agent: Agent): Promise<string> =>
     new Promise((resolve) => {
@@ -203,7 +210,7 @@ const requests = async (seconds: number, callers: number, each: number): Promise
       asked.once("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
     });
   const call = async (): Promise<void> => {
-    while (performance.now() < until) {
+    while (goesOn()) {
       const agent = new Agent({ keepAlive: true, maxSockets: 1 });
       counts.connections = (counts.connections ?? 0) + 1;
       for (let left = each; left > 0; left--) {
@@ -244,9 +251,9 @@ const run = (): Promise<object> => {
     case "reset":
       return reset();
     case "load":
-      return load(Number(first), Number(second), Number(third));
+      return load(first, Number(second), Number(third));
     case "requests":
-      return requests(Number(first), Number(second), Number(third));
+      return requests(first, Number(second), Number(third));
     case "outlast":
       return outlast();
     case "burst":

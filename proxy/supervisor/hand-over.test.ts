@@ -1,0 +1,167 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { duplicate } from "../kernel/libc.ts";
+import type * as PeerCredentials from "../kernel/peer-credentials.ts";
+import { mayEnterNamespaces } from "../kernel/peer-credentials.ts";
+import { openDescriptors } from "../testing/open-descriptors.ts";
+import { captureStateOf, mayUseNamespaces, testNamespace } from "../testing/test-namespace.ts";
+import { EnrolledPod } from "./enrolled-pod.ts";
+import type { EnrolmentRecord } from "./enrolment.ts";
+import { serveEnrolment } from "./enrolment-server.ts";
+import { Giver } from "./giver.ts";
+import type { Log } from "./log.ts";
+import type { NodeProxy } from "./node-proxy.ts";
+import { Taker } from "./taker.ts";
+import { Turns } from "./turns.ts";
+
+vi.mock(import("../kernel/peer-credentials.ts"), async (original): Promise<typeof PeerCredentials> => {
+  const module = await original();
+  return { ...module, mayEnterNamespaces: vi.fn(module.mayEnterNamespaces) };
+});
+
+const inNamespaces = test.runIf(mayUseNamespaces);
+
+const recordOf = (netns: string): EnrolmentRecord => ({
+  uid: "a",
+  namespace: "shop",
+  name: "web-0",
+  serviceAccount: "web",
+  addresses: ["10.9.0.1"],
+  netns,
+  node: "node-1",
+  probeAddresses: ["10.9.0.7"],
+  capabilities: ["NET_RAW"],
+});
+
+/** An old supervisor with this pod, without children, on a real socket. */
+const oldSupervisor = async (pods: readonly EnrolledPod[] = []) => {
+  vi.mocked(mayEnterNamespaces).mockReturnValue(true);
+  const directory = mkdtempSync(join(tmpdir(), "heddle-hand-over-"));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
+  const path = join(directory, "enrol.sock");
+  const turns = new Turns();
+  const proxy = {
+    hold: () => turns.hold(),
+    pods: pods.map((pod) => ({ pod, isIsolated: true, isPrepared: true })),
+    isComplete: true,
+    connectionsLeft: 3,
+    retire: vi.fn<NodeProxy["retire"]>(),
+    letGo: vi.fn<NodeProxy["letGo"]>(),
+  };
+  const leave = vi.fn<() => void>();
+  const objection = vi.fn<() => string | undefined>();
+  const giver = new Giver(proxy as unknown as NodeProxy, vi.fn<Log>(), objection, { leave, over: () => undefined });
+  const enroller = {
+    enrol: () => Promise.resolve(),
+    drain: () => true,
+    withdraw: () => Promise.resolve(),
+    complete: () => Promise.resolve(),
+    draining: undefined,
+    handOver: (...given: Parameters<Giver["give"]>) => giver.give(...given),
+  };
+  const server = await serveEnrolment(path, enroller, vi.fn<Log>());
+  onTestFinished(() => server.close());
+  let slots = 10;
+  const take = () => Taker.connect(path, () => ++slots);
+  return { path, proxy, turns, leave, objection, take };
+};
+
+const taken = async (take: () => Promise<Taker | undefined>): Promise<Taker> => {
+  const taker = await take();
+  if (!taker) throw new Error("nobody hands over");
+  onTestFinished(() => taker.giveUp());
+  return taker;
+};
+
+test("where nobody serves there is nothing to take over", async () => {
+  expect(await Taker.connect("/nonexistent/enrol.sock", () => 1)).toBeUndefined();
+});
+
+test("who takes over hears when the path is free and what is left, and says which pods go", async () => {
+  const { proxy, take, leave } = await oldSupervisor();
+  const taker = await taken(take);
+  expect(await taker.pods()).toEqual({ pods: [], isComplete: true });
+  expect([taker.draining, proxy.retire.mock.calls.length]).toEqual([undefined, 0]);
+  await taker.take(7_000);
+  expect(leave).toHaveBeenCalledTimes(1);
+  expect(proxy.retire.mock.calls.map(([drainMs]) => drainMs)).toEqual([7_000]);
+  await vi.waitFor(() => expect(taker.draining).toMatchObject({ pid: process.pid, connections: 3 }));
+  taker.withdrawn("a");
+  await vi.waitFor(() => expect(proxy.letGo.mock.calls).toEqual([["a"]]));
+});
+
+test("while it is handed over nobody comes or goes, and when it is given up everything goes on", async () => {
+  const { take, turns } = await oldSupervisor();
+  const taker = await taken(take);
+  await taker.pods();
+  const done = vi.fn<() => Promise<void>>(() => Promise.resolve());
+  const turn = turns.run("a", done);
+  await expect(take()).rejects.toThrow("another supervisor is taking over already");
+  expect(done).not.toHaveBeenCalled();
+  taker.giveUp();
+  await turn;
+  const next = await taken(take);
+  expect((await next.pods()).isComplete).toBe(true);
+});
+
+test("who could not have made the sockets himself gets none, and nobody while something is in the way", async () => {
+  const { take, objection } = await oldSupervisor();
+  vi.mocked(mayEnterNamespaces).mockReturnValueOnce(false);
+  await expect(take()).rejects.toThrow("must hold CAP_SYS_ADMIN and CAP_NET_ADMIN");
+  objection.mockReturnValueOnce("the one before it still has 3 connections");
+  await expect(take()).rejects.toThrow("the one before it still has 3 connections");
+  await taken(take);
+});
+
+inNamespaces("a pod goes over with its sockets, its rules and what its namespace was like before", async () => {
+  const namespace = await testNamespace();
+  const untouched = await captureStateOf(namespace);
+  const own = new EnrolledPod(1, recordOf(namespace.path));
+  await own.start();
+  own.home = 5;
+  const enrolled = await captureStateOf(namespace);
+  const { take } = await oldSupervisor([own]);
+  const taker = await taken(take);
+  const { pods } = await taker.pods();
+  expect(pods).toMatchObject([{ isIsolated: true, isPrepared: true }]);
+  const pod = pods[0]?.pod as EnrolledPod;
+  expect([pod.record, pod.home, pod.slot, pod.namespaceIdentity]).toEqual([own.record, 5, 11, own.namespaceIdentity]);
+  expect(await captureStateOf(namespace)).toBe(enrolled);
+  expect(await pod.capture.check()).toBeUndefined();
+  // The old one goes, and touches nothing; the new one can put everything back as the old one found it.
+  own.forget();
+  expect(await captureStateOf(namespace)).toBe(enrolled);
+  await pod.release();
+  expect(await captureStateOf(namespace)).toBe(untouched);
+});
+
+inNamespaces("descriptors that are not what they are said to be are refused, and none stays open", async () => {
+  const [one, other] = [await testNamespace(), await testNamespace()];
+  const pods = [new EnrolledPod(1, recordOf(one.path)), new EnrolledPod(2, recordOf(other.path))] as const;
+  for (const pod of pods) await pod.start();
+  onTestFinished(async () => {
+    for (const pod of pods) await pod.release();
+  });
+  const [first, second] = [pods[0].duplicateAll(), pods[1].duplicateAll()];
+  const attempts: [string, readonly (number | undefined)[]][] = [
+    ["is not its network namespace", [second[0], first[1], first[2], first[3]]],
+    ["is not its network namespace", [first[1], first[1], first[2], first[3]]],
+    ["port 15001: it is in another network namespace", [first[0], second[1], first[2], first[3]]],
+    ["port 15001: it listens on port 15006, not 15001", [first[0], first[2], first[1], first[3]]],
+    ["port 15008: it is no socket that listens", [first[0], first[1], first[2], first[0]]],
+  ];
+  for (const [problem, descriptors] of attempts) {
+    const before = openDescriptors();
+    const spied = vi
+      .spyOn(pods[0], "duplicateAll")
+      .mockImplementation(() => descriptors.map((fd) => duplicate(fd ?? -1)));
+    const { take } = await oldSupervisor([pods[0]]);
+    const taker = await taken(take);
+    await expect(taker.pods(), problem).rejects.toThrow(problem);
+    taker.giveUp();
+    spied.mockRestore();
+    await vi.waitFor(() => expect(openDescriptors()).toBeLessThanOrEqual(before + 3));
+  }
+});
