@@ -137,17 +137,22 @@ export class BareNode {
   }
 
   /** Asks the supervisor for something, and waits for its answer. */
-  async ask(request: object, isAnswer: (answer: EnrolmentAnswer) => boolean): Promise<EnrolmentAnswer> {
+  async ask(
+    request: object,
+    isAnswer: (answer: EnrolmentAnswer) => boolean,
+    timeoutMs?: number,
+  ): Promise<EnrolmentAnswer> {
     this.#answers = this.#answers.filter((answer) => !isAnswer(answer));
     this.#enroller?.write(`${JSON.stringify({ version: 1, ...request })}\n`);
     await until(
       () => this.#answers.some(isAnswer),
       () => `${JSON.stringify(request)}: ${this.supervisor?.output}`,
+      timeoutMs,
     );
     return this.#answers.find(isAnswer) as EnrolmentAnswer;
   }
 
-  enrol(name: string, changes: EnrolmentChanges = {}): Promise<EnrolmentAnswer> {
+  enrol(name: string, changes: EnrolmentChanges = {}, timeoutMs?: number): Promise<EnrolmentAnswer> {
     const pod = this.pods.get(name);
     const record = {
       uid: `uid-${name}`,
@@ -161,7 +166,8 @@ export class BareNode {
       capabilities: [],
       ...changes,
     };
-    return this.ask({ kind: "enrol", pod: record }, (answer) => "uid" in answer && answer.uid === record.uid);
+    const isAnswer = (answer: EnrolmentAnswer): boolean => "uid" in answer && answer.uid === record.uid;
+    return this.ask({ kind: "enrol", pod: record }, isAnswer, timeoutMs);
   }
 
   withdraw(name: string): Promise<EnrolmentAnswer> {

@@ -7,7 +7,8 @@
  *   prefixed HOST PORT LINE BYTES  like upload, with a first line
  *   reset HOST PORT                sends a byte, waits for an answer, resets
  *   load HOST 8080 SECONDS|eof N [MS]  N callers, one connection for each call, one after another, MS between: how many ended how;
- *                                  `direct`: the server saw our own port, as it would not if a proxy were between us
+ *                                  `direct`: the server saw our own port, as it would not if a proxy were between us; only ports
+ *                                  count that the proxy never comes from, or one call in 50,000 would be direct by chance
  *   hold HOST PORT N UNTIL         opens N connections to an echo, keeps them busy, and says how many lived; UNTIL: milliseconds,
  *                                  or `eof`: until the input ends. Prints `held` when all of them are open
  *   requests HOST 8087 SECONDS|eof N EACH   N callers of HTTP, so many requests on each connection: how many ended how
@@ -31,6 +32,8 @@ interface Outcome {
 const [command = "", host = "", portText = "", ...rest] = process.argv.slice(2);
 const port = Number(portText);
 const TIMEOUT_MS = 60_000;
+/** The last of LOCAL_PORTS in proxy/kernel/pod-sockets.ts. */
+const LAST_PROXY_PORT = 32_767;
 
 /** One connection for each call: Node.js would try a name's next address when the first is reset at once. */
 const open = (): Socket => {
@@ -136,7 +139,8 @@ const callWhile = async (
       else if (error === "ECONNREFUSED") counts.refused++;
       else if (error === "ECONNRESET" || error === "EPIPE" || error === undefined) counts.reset++;
       else counts.other++;
-      if (text !== "" && (JSON.parse(text) as { peerPort?: number }).peerPort === port) counts.direct++;
+      const { peerPort = 0 } = text === "" ? {} : (JSON.parse(text) as { peerPort?: number });
+      if (peerPort === port && peerPort > LAST_PROXY_PORT) counts.direct++;
       if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
   };

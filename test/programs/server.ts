@@ -9,20 +9,22 @@
  *   8085 echo      sends back whatever comes, until the caller ends
  *   8086 farewell  ends its own direction at once, then digests what comes after that into its log
  *   8087 http      answers every request with the caller's address; keep-alive
+ *   8088 greeter   says the same line as 8080, then sends back whatever comes, until the caller ends
  */
 import { createHash } from "node:crypto";
 import { createServer as createHttpServer } from "node:http";
 import { createServer, type Socket } from "node:net";
 import { hostname } from "node:os";
 
+/** As much as the kernel allows: for many callers at once. */
+const BACKLOG = 65_535;
 const BLOCK = Buffer.alloc(65_536, "heddle");
 
 const plain = (address: string | undefined): string => (address ?? "").replace(/^::ffff:/, "");
 
-const whoami = (socket: Socket): void => {
-  const { remoteAddress, remotePort, localAddress, localPort } = socket;
+const whoami = ({ remoteAddress, remotePort, localAddress, localPort }: Socket): string => {
   const line = { peer: plain(remoteAddress), peerPort: remotePort, own: plain(localAddress), port: localPort };
-  socket.end(`${JSON.stringify({ ...line, pod: hostname() })}\n`);
+  return `${JSON.stringify({ ...line, pod: hostname() })}\n`;
 };
 
 const digest = (socket: Socket, onDone: (line: string) => void = (line) => socket.end(line)): void => {
@@ -72,7 +74,7 @@ const stubborn = (socket: Socket): void =>
   });
 
 const habits: Readonly<Record<number, (socket: Socket) => void>> = {
-  8080: whoami,
+  8080: (socket) => void socket.end(whoami(socket)),
   8081: (socket) => digest(socket),
   8082: source,
   8083: (socket) => socket.once("data", () => socket.resetAndDestroy()),
@@ -82,13 +84,17 @@ const habits: Readonly<Record<number, (socket: Socket) => void>> = {
     socket.end("bye\n");
     digest(socket, (line) => process.stdout.write(line));
   },
+  8088: (socket) => {
+    socket.write(whoami(socket));
+    socket.pipe(socket);
+  },
 };
 
 for (const [port, habit] of Object.entries(habits)) {
   createServer({ allowHalfOpen: true }, (socket) => {
     socket.on("error", (error: NodeJS.ErrnoException) => process.stdout.write(`${port}: ${error.code}\n`));
     habit(socket);
-  }).listen(Number(port), process.env.LISTEN ?? "::");
+  }).listen(Number(port), process.env.LISTEN ?? "::", BACKLOG);
 }
 createHttpServer((request, response) => {
   process.stdout.write(`${request.method} ${request.url} from ${plain(request.socket.remoteAddress)}\n`);
