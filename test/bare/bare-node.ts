@@ -73,11 +73,14 @@ export class BareNode {
     return join(this.directory, "agent/agent.sock");
   }
 
-  /** Writes the pods, their namespace and accounts, and `more`, for the control plane. */
-  writeObjects(more: readonly object[] = []): void {
+  /**
+   * Writes the pods, their namespace and accounts, and `more`, for the control plane.
+   * @param accounts of pods whose service account has another name than they have
+   */
+  writeObjects(more: readonly object[] = [], accounts: Readonly<Record<string, string>> = {}): void {
     const objects = [
       { apiVersion: "v1", kind: "Namespace", metadata: { name: "shop" } },
-      ...[...this.pods.values()].flatMap(podObjects),
+      ...[...this.pods.values()].flatMap((pod) => podObjects(pod, accounts[pod.name] ?? pod.name)),
       ...more,
     ];
     writeFileSync(
@@ -289,8 +292,8 @@ const networkScript = (pods: readonly BarePod[]): string =>
     ]),
   ].join("\n");
 
-const podObjects = ({ name, ipv4, ipv6, labels }: BarePod): readonly object[] => [
-  { apiVersion: "v1", kind: "ServiceAccount", metadata: { namespace: "shop", name } },
+const podObjects = ({ name, ipv4, ipv6, labels }: BarePod, account: string): readonly object[] => [
+  { apiVersion: "v1", kind: "ServiceAccount", metadata: { namespace: "shop", name: account } },
   {
     apiVersion: "v1",
     kind: "Pod",
@@ -300,7 +303,7 @@ const podObjects = ({ name, ipv4, ipv6, labels }: BarePod): readonly object[] =>
       labels,
       annotations: { "ambient.istio.io/redirection": "enabled" },
     },
-    spec: { nodeName: "node-1", serviceAccountName: name, containers: [{ name: "app", image: "none" }] },
+    spec: { nodeName: "node-1", serviceAccountName: account, containers: [{ name: "app", image: "none" }] },
     status: {
       phase: "Running",
       podIP: ipv4,
