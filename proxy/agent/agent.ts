@@ -60,6 +60,8 @@ export class Agent {
   readonly controlPlane: ControlPlaneState;
   /** Connections that were open when their worker ended. */
   lostConnections = 0;
+  /** Requests for certificates that failed, and answers of the CA that were refused. */
+  certificateFailures = 0;
   /** Workers started anew, also those that are gone meanwhile. */
   workerRestarts = 0;
   readonly #logger: Logger;
@@ -103,7 +105,10 @@ export class Agent {
       bundle: (trustDomain) => this.store.bundle(trustDomain),
       lifetimeMs: settings.leafLifetimeMs,
       onIssued: (owner, credentials) => this.#onIssued(owner, credentials),
-      onProblem: ({ identity, worker }, problem) => logger.warn({ identity, worker, problem }, "no certificate"),
+      onProblem: ({ identity, worker }, problem) => {
+        this.certificateFailures++;
+        logger.warn({ identity, worker, problem }, "no certificate");
+      },
       clock,
       random,
     });

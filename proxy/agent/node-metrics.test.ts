@@ -105,6 +105,16 @@ test("of a certificate the end is shown, and nothing else of it", async () => {
   expect(value(running, "workload_manager_active_proxy_count")).toBe(1);
 });
 
+test("certificates that the CA does not give, or gives wrongly, are counted", async () => {
+  const running = await runningAgent();
+  running.sign.mockRejectedValueOnce(new Error("the CA is down")).mockResolvedValue(["<html>", ""]);
+  running.respond("trust-bundle", [running.bundle]);
+  running.supervisor({ kind: "pod", slot: 1, worker: 0, pod: enrolledPod() });
+  await vi.waitFor(() => expect(value(running, "heddle_certificate_failures_total")).toBe(1));
+  running.clock.advance(1_000);
+  await vi.waitFor(() => expect(value(running, "heddle_certificate_failures_total")).toBe(2));
+});
+
 test("log lines that workers left out are counted", async () => {
   const running = await runningAgent();
   const worker = running.worker(0);

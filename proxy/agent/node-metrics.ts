@@ -61,6 +61,12 @@ const agentMetrics = (agent: Agent): MetricFamily[] => {
       "Connections that ended with a worker.",
       agent.lostConnections,
     ),
+    one(
+      "heddle_certificate_failures_total",
+      "counter",
+      "Requests for certificates that failed, and answers that were refused.",
+      agent.certificateFailures,
+    ),
     one("heddle_access_log_dropped_total", "counter", "Access log lines left out.", agent.accessLog.dropped),
     {
       name: "heddle_worker_open_connections",

@@ -20,6 +20,8 @@ const START = Date.parse("2026-01-01T00:00:00Z");
 const authority = testAuthority("cluster.local", START);
 const stranger = testAuthority("cluster.local", START);
 
+const foreigner = testAuthority("other.example", START);
+
 const web: CertificateOwner = { identity: authority.id("shop/web"), worker: 0 };
 const cart: CertificateOwner = { identity: authority.id("shop/cart"), worker: 0 };
 
@@ -173,6 +175,17 @@ const FAILURES: Readonly<Record<string, Sign>> = {
   "answers with nothing": () => Promise.resolve([]),
   "answers with garbage": () =>
     Promise.resolve(["-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "x"]),
+  "answers with megabytes": () => Promise.resolve([`${"A".repeat(64)}\n`.repeat(40_000), ""]),
+  "answers with a hundred certificates": (csr) => {
+    const [leaf = "", issuing = "", roots = ""] = answerTo(csr, DAY_MS, START);
+    return Promise.resolve([leaf, ...Array.from({ length: 100 }, () => issuing), roots]);
+  },
+  "answers with a certificate of another trust domain": (csr, _, lifetimeMs) => {
+    const { publicKey } = unwrap(parseCsr(csr));
+    const request = { id: foreigner.id("shop/web"), publicKey, lifetimeMs };
+    const leaf = unwrap(issueLeaf(foreigner.issuing, request, { now: START, random: randomBytes }));
+    return Promise.resolve(formatIssuedChain([leaf, foreigner.issuing.certificate], foreigner.bundle));
+  },
   "answers with text": () => Promise.resolve(["<html>502 Bad Gateway</html>", ""]),
   // oxlint-disable-next-line typescript/prefer-promise-reject-errors
   "fails with what is no error": () => Promise.reject("no"),
