@@ -4,7 +4,7 @@ import { hasIpv6 } from "../kernel/ipv6.ts";
 import { runInNamespace } from "./namespace-command.ts";
 import { captureRules, RELEASE_RULES, returnRoute, TABLE } from "./rules.ts";
 import { rulesetGeneration } from "./ruleset-generation.ts";
-import { prepareSysctls, restoreSysctls, type Sysctls } from "./sysctls.ts";
+import { applySysctls, planSysctls, restoreSysctls, type SysctlChange, type Sysctls } from "./sysctls.ts";
 
 /** How often the rules are looked at although nothing seems to have changed: routing rules have no generation. */
 const FULL_CHECK_EVERY = 10;
@@ -13,32 +13,49 @@ const FAMILIES: readonly (4 | 6)[] = hasIpv6 ? [4, 6] : [4];
 
 /** What a supervisor that takes a namespace over has to know of it. */
 export interface CaptureState {
-  /** What the namespace's settings were before, as in {@link Sysctls}. */
-  readonly sysctls: readonly (readonly [name: string, value: string])[];
+  /** What the namespace's settings were before, and are now, as in {@link Sysctls}. */
+  readonly sysctls: readonly (readonly [string, SysctlChange])[];
   /** Of the rules as they were last seen to be right; undefined where that is not known. */
   readonly generation: number | undefined;
   /** Stands for the rules as they were loaded: those of another version are others. */
   readonly definition: string;
 }
 
+/** Where it is remembered what a namespace was before it was captured, also when the supervisor is killed. */
+export interface CaptureMemory {
+  /** What a supervisor that was killed left; empty if nothing did. */
+  readonly recall: () => Sysctls;
+  readonly keep: (sysctls: Sysctls) => void;
+  readonly forget: () => void;
+}
+
 /** The rules, routes and settings in one pod's namespace that bring its traffic to the proxy. */
 export class Capture {
   readonly #namespace: NetworkNamespace;
   readonly #probeAddresses: readonly string[];
-  #sysctls: Sysctls = new Map();
+  readonly #memory: CaptureMemory;
+  /** An earlier supervisor's, until {@link prepare}. */
+  #sysctls: Sysctls;
+  readonly #isLeftBehind: boolean;
   #generation: number | undefined;
   /** The rules as nft prints them: what later checks compare with. */
   #rules = "";
   #checks = 0;
 
-  constructor(namespace: NetworkNamespace, probeAddresses: readonly string[]) {
+  constructor(namespace: NetworkNamespace, probeAddresses: readonly string[], memory: CaptureMemory) {
     this.#namespace = namespace;
     this.#probeAddresses = probeAddresses;
+    this.#memory = memory;
+    this.#sysctls = memory.recall();
+    this.#isLeftBehind = this.#sysctls.size > 0;
   }
 
   /** Prepares the namespace's settings; before the sockets are made, as their port ranges depend on it. Synchronous. */
   prepare(): void {
-    this.#sysctls = inNetworkNamespace(this.#namespace, prepareSysctls);
+    const changes = inNetworkNamespace(this.#namespace, () => planSysctls(this.#sysctls));
+    this.#memory.keep(changes);
+    this.#sysctls = changes;
+    inNetworkNamespace(this.#namespace, () => applySysctls(changes));
   }
 
   get state(): CaptureState {
@@ -97,11 +114,17 @@ export class Capture {
         () => undefined,
       );
     }
-    this.restore();
+    this.#restore();
+    this.#memory.forget();
   }
 
-  /** Puts the namespace's settings back as {@link prepare} found them. */
-  restore(): void {
+  /** Puts the namespace's settings back, and lets what an earlier supervisor left be, and be remembered. */
+  abandon(): void {
+    this.#restore();
+    if (!this.#isLeftBehind) this.#memory.forget();
+  }
+
+  #restore(): void {
     inNetworkNamespace(this.#namespace, () => restoreSysctls(this.#sysctls));
   }
 

@@ -5,8 +5,11 @@ import { inNetworkNamespace } from "../kernel/network-namespace.ts";
 import { makeListener } from "../kernel/pod-sockets.ts";
 import { fileOf, openDescriptors } from "../testing/open-descriptors.ts";
 import { captureStateOf, mayUseNamespaces, outputOf, testNamespace } from "../testing/test-namespace.ts";
+import { CapturedNamespaces } from "./captured-namespaces.ts";
 import { EnrolledPod } from "./enrolled-pod.ts";
 import type { EnrolmentRecord } from "./enrolment.ts";
+
+const captured = new CapturedNamespaces("/nonexistent");
 
 const inNamespaces = test.runIf(mayUseNamespaces);
 
@@ -30,13 +33,13 @@ test.each([
   ["is the node's own", "/proc/self/ns/net", /the node's own network namespace/],
 ])("a pod whose namespace %s is refused, and nothing stays open", (_, path, problem) => {
   const before = openDescriptors();
-  expect(() => new EnrolledPod(1, record(path))).toThrow(problem);
+  expect(() => new EnrolledPod(1, record(path), captured)).toThrow(problem);
   expect(openDescriptors()).toBe(before);
 });
 
 inNamespaces("a pod listens on the three ports, and keeps its sockets when duplicates are given away", async () => {
   const namespace = await testNamespace();
-  const pod = new EnrolledPod(1, record(namespace.path));
+  const pod = new EnrolledPod(1, record(namespace.path), captured);
   await pod.start();
   const ports = async (): Promise<readonly string[]> =>
     ((await outputOf(namespace, "ss -tlnH")).match(/:\d+(?= )/g) ?? []).sort();
@@ -53,7 +56,7 @@ inNamespaces("a pod listens on the three ports, and keeps its sockets when dupli
 inNamespaces("release closes everything and leaves the namespace as it was found", async () => {
   const namespace = await testNamespace();
   const [before, state] = [openDescriptors(), await captureStateOf(namespace)];
-  const pod = new EnrolledPod(1, record(namespace.path));
+  const pod = new EnrolledPod(1, record(namespace.path), captured);
   await pod.start();
   await pod.release();
   expect(await captureStateOf(namespace)).toBe(state);
@@ -67,7 +70,7 @@ inNamespaces(
     const before = openDescriptors();
     const taken = inNetworkNamespace(namespace, () => makeListener(15008));
     const state = await captureStateOf(namespace);
-    const pod = new EnrolledPod(1, record(namespace.path));
+    const pod = new EnrolledPod(1, record(namespace.path), captured);
     await expect(pod.start()).rejects.toThrow(/port 15008: EADDRINUSE/);
     pod.abandon();
     expect(await captureStateOf(namespace)).toBe(state);
@@ -79,7 +82,7 @@ inNamespaces(
 inNamespaces("a pod whose rules nft refuses gives back its sockets, its settings and its namespace", async () => {
   const namespace = await testNamespace();
   const [before, state] = [openDescriptors(), await captureStateOf(namespace)];
-  const pod = new EnrolledPod(1, record(namespace.path, { probeAddresses: ["not-an-address"] }));
+  const pod = new EnrolledPod(1, record(namespace.path, { probeAddresses: ["not-an-address"] }), captured);
   await expect(pod.start()).rejects.toThrow(/^nft/);
   pod.abandon();
   expect(await captureStateOf(namespace)).toBe(state);
@@ -88,7 +91,7 @@ inNamespaces("a pod whose rules nft refuses gives back its sockets, its settings
 
 inNamespaces("outbound sockets are made in the pod's namespace, as many as are asked for", async () => {
   const namespace = await testNamespace();
-  const pod = new EnrolledPod(1, record(namespace.path));
+  const pod = new EnrolledPod(1, record(namespace.path), captured);
   const sockets = pod.makeSockets("direct", 5);
   expect(new Set(sockets.map(fileOf)).size).toBe(5);
   closeDescriptors(sockets);
@@ -97,7 +100,7 @@ inNamespaces("outbound sockets are made in the pod's namespace, as many as are a
 
 inNamespaces("agent and workers are told what they need of a pod, with the capabilities that are a risk", async () => {
   const namespace = await testNamespace();
-  const pod = new EnrolledPod(1, record(namespace.path));
+  const pod = new EnrolledPod(1, record(namespace.path), captured);
   expect(pod.message).toEqual({
     uid: "a",
     namespace: "shop",

@@ -10,6 +10,7 @@ import {
 } from "../kernel/network-namespace.ts";
 import { listenerProblem, makeListener, makeOutbound, type OutboundKind } from "../kernel/pod-sockets.ts";
 import { Capture, type CaptureState } from "./capture.ts";
+import type { CapturedNamespaces } from "./captured-namespaces.ts";
 import { type EnrolmentRecord, riskyCapabilities } from "./enrolment.ts";
 import { INBOUND_PORT, OUTBOUND_PORT, TUNNEL_PORT } from "./rules.ts";
 
@@ -27,10 +28,16 @@ export class EnrolledPod {
   captureProblem: string | undefined;
 
   /**
+   * @param captured where it is remembered what the namespace was before
    * @param namespace the one at the record's path if nobody else gave it to us; it is the pod's from now on
    * @throws Error if there is none, or it is the supervisor's own
    */
-  constructor(slot: number, record: EnrolmentRecord, namespace = openNetworkNamespace(record.netns)) {
+  constructor(
+    slot: number,
+    record: EnrolmentRecord,
+    captured: CapturedNamespaces,
+    namespace = openNetworkNamespace(record.netns),
+  ) {
     this.slot = slot;
     this.record = record;
     this.#namespace = namespace;
@@ -38,7 +45,12 @@ export class EnrolledPod {
       closeNetworkNamespace(this.#namespace);
       throw new Error(`${record.netns} is the node's own network namespace; capturing it would cut the node off`);
     }
-    this.capture = new Capture(this.#namespace, record.probeAddresses);
+    const { identity } = namespace;
+    this.capture = new Capture(this.#namespace, record.probeAddresses, {
+      recall: () => captured.read(identity)?.sysctls ?? new Map(),
+      keep: (sysctls) => captured.write(identity, { record, sysctls }),
+      forget: () => captured.forget(identity),
+    });
   }
 
   /** What it is called in the log. */
@@ -130,7 +142,7 @@ export class EnrolledPod {
    * them: without a proxy traffic is refused, never passed in clear.
    */
   abandon(): void {
-    this.capture.restore();
+    this.capture.abandon();
     closeDescriptors(this.#listeners.splice(0));
     closeNetworkNamespace(this.#namespace);
   }

@@ -7,6 +7,7 @@ import type * as PeerCredentials from "../kernel/peer-credentials.ts";
 import { mayEnterNamespaces } from "../kernel/peer-credentials.ts";
 import { openDescriptors } from "../testing/open-descriptors.ts";
 import { captureStateOf, mayUseNamespaces, testNamespace } from "../testing/test-namespace.ts";
+import { CapturedNamespaces } from "./captured-namespaces.ts";
 import { EnrolledPod } from "./enrolled-pod.ts";
 import type { EnrolmentRecord } from "./enrolment.ts";
 import { serveEnrolment } from "./enrolment-server.ts";
@@ -20,6 +21,8 @@ vi.mock(import("../kernel/peer-credentials.ts"), async (original): Promise<typeo
   const module = await original();
   return { ...module, mayEnterNamespaces: vi.fn(module.mayEnterNamespaces) };
 });
+
+const NOWHERE = new CapturedNamespaces("/nonexistent");
 
 const inNamespaces = test.runIf(mayUseNamespaces);
 
@@ -64,7 +67,7 @@ const oldSupervisor = async (pods: readonly EnrolledPod[] = []) => {
   const server = await serveEnrolment(path, enroller, vi.fn<Log>());
   onTestFinished(() => server.close());
   let slots = 10;
-  const take = () => Taker.connect(path, () => ++slots);
+  const take = () => Taker.connect(path, (record, namespace) => new EnrolledPod(++slots, record, NOWHERE, namespace));
   return { path, proxy, turns, leave, objection, take };
 };
 
@@ -76,7 +79,9 @@ const taken = async (take: () => Promise<Taker | undefined>): Promise<Taker> => 
 };
 
 test("where nobody serves there is nothing to take over", async () => {
-  expect(await Taker.connect("/nonexistent/enrol.sock", () => 1)).toBeUndefined();
+  expect(
+    await Taker.connect("/nonexistent/enrol.sock", (record) => new EnrolledPod(1, record, NOWHERE)),
+  ).toBeUndefined();
 });
 
 test("who takes over hears when the path is free and what is left, and says which pods go", async () => {
@@ -118,7 +123,7 @@ test("who could not have made the sockets himself gets none, and nobody while so
 inNamespaces("a pod goes over with its sockets, its rules and what its namespace was like before", async () => {
   const namespace = await testNamespace();
   const untouched = await captureStateOf(namespace);
-  const own = new EnrolledPod(1, recordOf(namespace.path));
+  const own = new EnrolledPod(1, recordOf(namespace.path), NOWHERE);
   await own.start();
   own.home = 5;
   const enrolled = await captureStateOf(namespace);
@@ -139,7 +144,10 @@ inNamespaces("a pod goes over with its sockets, its rules and what its namespace
 
 inNamespaces("descriptors that are not what they are said to be are refused, and none stays open", async () => {
   const [one, other] = [await testNamespace(), await testNamespace()];
-  const pods = [new EnrolledPod(1, recordOf(one.path)), new EnrolledPod(2, recordOf(other.path))] as const;
+  const pods = [
+    new EnrolledPod(1, recordOf(one.path), NOWHERE),
+    new EnrolledPod(2, recordOf(other.path), NOWHERE),
+  ] as const;
   for (const pod of pods) await pod.start();
   onTestFinished(async () => {
     for (const pod of pods) await pod.release();

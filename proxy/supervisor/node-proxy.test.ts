@@ -5,6 +5,7 @@ import { someDescriptor } from "../testing/open-descriptors.ts";
 import { FakeProcess } from "../testing/fake-confined-process.ts";
 import type { EnrolmentRecord } from "./enrolment.ts";
 import type { Log } from "./log.ts";
+import { CapturedNamespaces } from "./captured-namespaces.ts";
 import { EnrolledPod } from "./enrolled-pod.ts";
 import { NodeProxy, type PodInHand } from "./node-proxy.ts";
 import { readSettings } from "./settings.ts";
@@ -97,9 +98,15 @@ const running = ({ isHeld = false } = {}) => {
   });
   const log = vi.fn<Log>();
   let slots = 0;
-  const proxy = new NodeProxy(settings, log, () => Date.now(), { isHeld, slot: () => ++slots });
+  const left: EnrolledPod[] = [];
+  const captured = new CapturedNamespaces("/nonexistent");
+  const proxy = new NodeProxy(settings, log, () => Date.now(), {
+    isHeld,
+    makePod: (record) => new EnrolledPod(++slots, record, captured),
+    leftBehind: () => left.splice(0),
+  });
   proxy.start();
-  return { proxy, log };
+  return { proxy, log, left };
 };
 
 const pod = (uid: string, changes: Partial<EnrolmentRecord> = {}): EnrolmentRecord => ({
@@ -229,6 +236,19 @@ test("complete withdraws what was not named, also what is being enrolled still, 
   await late;
   expect([proxy.drain("kept"), proxy.drain("forgotten"), proxy.drain("late")]).toEqual([true, false, false]);
   expect(agent().kinds.at(-1)).toBe("complete");
+});
+
+test("complete withdraws what an earlier supervisor left behind, unless somebody enrols it meanwhile", async () => {
+  const { proxy, left } = running();
+  const captured = new CapturedNamespaces("/nonexistent");
+  left.push(new EnrolledPod(50, pod("gone"), captured), new EnrolledPod(51, pod("back"), captured));
+  const back = proxy.enrol(pod("back"));
+  await proxy.complete(new Set(["back"]));
+  await back;
+  expect(namespaces.done.sort()).toEqual(["let go back", "release gone", "start back"]);
+  expect([proxy.drain("gone"), proxy.drain("back")]).toEqual([false, true]);
+  await proxy.enrol(pod("gone"));
+  expect(proxy.drain("gone")).toBe(true);
 });
 
 test("drain reaches the home of a pod and nobody else", async () => {
@@ -396,7 +416,7 @@ test("stopping ends everybody and starts nobody; the pods' rules stay", async ()
 
 /** A pod as another supervisor hands it over. */
 const handed = (uid: string, home: number, isIsolated = false): PodInHand => {
-  const made = new EnrolledPod(100 + Number.parseInt(uid, 36), pod(uid));
+  const made = new EnrolledPod(100 + Number.parseInt(uid, 36), pod(uid), new CapturedNamespaces("/nonexistent"));
   made.home = home;
   return { pod: made, isIsolated, isPrepared: true };
 };

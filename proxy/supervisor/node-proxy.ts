@@ -1,8 +1,9 @@
 import { makeStreamPair } from "../channel/descriptor-channel.ts";
 import type { WorkerRecord } from "../channel/worker-record.ts";
+import type { NetworkNamespace } from "../kernel/network-namespace.ts";
 import { type AgentEvents, AgentProcess } from "./agent-process.ts";
 import { CrashLedger } from "./crash-ledger.ts";
-import { EnrolledPod } from "./enrolled-pod.ts";
+import type { EnrolledPod } from "./enrolled-pod.ts";
 import type { EnrolmentRecord } from "./enrolment.ts";
 import { chooseHome } from "./homes.ts";
 import type { Log } from "./log.ts";
@@ -21,9 +22,13 @@ const MAX_ISOLATED_WORKERS = 8;
 export interface NodeProxyOptions {
   /** Another proxy serves the pods that are adopted, until {@link NodeProxy.accept}. */
   readonly isHeld: boolean;
-  /** A number for one more enrolment; none comes twice. */
-  readonly slot: () => number;
+  readonly makePod: MakePod;
+  /** Pods that a supervisor that was killed has left in its namespaces, but for those that are wanted. */
+  readonly leftBehind: (isWanted: (uid: string, namespaceIdentity: string) => boolean) => readonly EnrolledPod[];
 }
+
+/** Makes a pod with a number of its own, of a namespace that is there. @throws Error as {@link EnrolledPod} does */
+export type MakePod = (record: EnrolmentRecord, namespace?: NetworkNamespace) => EnrolledPod;
 
 /** A pod with how it is served. */
 export interface PodInHand {
@@ -47,7 +52,8 @@ export class NodeProxy {
   readonly #watch: CaptureWatch;
   /** Slots of pods whose worker has what serving them takes. */
   readonly #prepared = new Set<number>();
-  readonly #slot: () => number;
+  readonly #makePod: MakePod;
+  readonly #leftBehind: NodeProxyOptions["leftBehind"];
   #isComplete = false;
   #isSynced = false;
   /** Another proxy serves the pods until {@link accept}. */
@@ -55,9 +61,15 @@ export class NodeProxy {
   #retirement: { readonly left: Map<number, number>; readonly onEnded: () => void } | undefined;
 
   /** @param now milliseconds of a clock that only goes forward */
-  constructor(settings: SupervisorSettings, log: Log, now: () => number, { isHeld, slot }: NodeProxyOptions) {
+  constructor(
+    settings: SupervisorSettings,
+    log: Log,
+    now: () => number,
+    { isHeld, makePod, leftBehind }: NodeProxyOptions,
+  ) {
     this.#isHeld = isHeld;
-    this.#slot = slot;
+    this.#makePod = makePod;
+    this.#leftBehind = leftBehind;
     this.#watch = new CaptureWatch({
       turns: this.#turns,
       log,
@@ -98,7 +110,7 @@ export class NodeProxy {
   enrol(record: EnrolmentRecord): Promise<void> {
     return this.#turns.run(record.uid, async () => {
       if (record.node !== this.#node) throw new Error(`the pod is on node ${record.node}, this is ${this.#node}`);
-      const pod = new EnrolledPod(this.#slot(), record);
+      const pod = this.#makePod(record);
       const holder = this.#holders.get(pod.namespaceIdentity);
       if (holder) pod.letGo();
       if (holder?.record.uid === record.uid) return;
@@ -142,9 +154,25 @@ export class NodeProxy {
     // An enrolment that is under way counts: an earlier enroller may have asked for it.
     const known = new Set([...Array.from(this.#pods.values(), ({ record }) => record.uid), ...this.#turns.uids]);
     const forgotten = [...known].filter((uid) => !named.has(uid));
-    await Promise.allSettled(forgotten.map((uid) => this.withdraw(uid)));
+    // One that was named and could not be enrolled keeps its rules, and its traffic is refused.
+    const left = this.#leftBehind((uid, identity) => named.has(uid) || this.#holders.has(identity));
+    await Promise.allSettled([
+      ...forgotten.map((uid) => this.withdraw(uid)),
+      ...left.map((pod) => this.#withdrawLeftBehind(pod)),
+    ]);
     this.#isComplete = true;
     this.#agent.send({ kind: "complete" });
+  }
+
+  /** Its rules are still there: its traffic would be refused for ever. */
+  #withdrawLeftBehind(pod: EnrolledPod): Promise<void> {
+    return this.#turns.run(pod.record.uid, async () => {
+      if (this.#holders.has(pod.namespaceIdentity)) return pod.letGo();
+      this.#holders.set(pod.namespaceIdentity, pod);
+      this.#log("info", "a pod that an earlier supervisor left behind is withdrawn", { pod: pod.title });
+      await pod.release();
+      this.#holders.delete(pod.namespaceIdentity);
+    });
   }
 
   /** The pods that are served, and what another supervisor has to know of each. */

@@ -1,12 +1,14 @@
 import type { Socket } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import type { EnrolledPod } from "./enrolled-pod.ts";
+import { CapturedNamespaces } from "./captured-namespaces.ts";
+import { EnrolledPod } from "./enrolled-pod.ts";
 import type { DrainingSupervisor } from "./enrolment.ts";
 import { type Enroller, type EnrolmentServer, serveEnrolment } from "./enrolment-server.ts";
 import { Giver } from "./giver.ts";
 import type { Log } from "./log.ts";
-import { NodeProxy } from "./node-proxy.ts";
+import { type MakePod, NodeProxy } from "./node-proxy.ts";
+import { podsLeftBehind } from "./pods-left-behind.ts";
 import type { SupervisorSettings } from "./settings.ts";
 import { Taker } from "./taker.ts";
 
@@ -48,9 +50,15 @@ export class Supervisor implements Enroller {
    */
   static async start(settings: SupervisorSettings, log: Log, now: () => number): Promise<Supervisor> {
     const path = join(settings.runDir, "enrol.sock");
+    const captured = new CapturedNamespaces(settings.runDir);
     let slots = 0;
-    const taker = await Taker.connect(path, () => ++slots);
-    const proxy = new NodeProxy(settings, log, now, { isHeld: taker !== undefined, slot: () => ++slots });
+    const makePod: MakePod = (record, namespace) => new EnrolledPod(++slots, record, captured, namespace);
+    const taker = await Taker.connect(path, makePod);
+    const proxy = new NodeProxy(settings, log, now, {
+      isHeld: taker !== undefined,
+      makePod,
+      leftBehind: (isWanted) => podsLeftBehind(captured, makePod, isWanted),
+    });
     const supervisor = new Supervisor(settings, log, proxy, taker);
     proxy.start();
     if (taker) await supervisor.#takeOver(taker);

@@ -9,9 +9,8 @@ import { openSupervisorChannel, type SupervisorChannel } from "../channel/superv
 import { networkNamespaceOf } from "../kernel/network-namespace.ts";
 import { peerCredentials } from "../kernel/peer-credentials.ts";
 import { connectUnixSocket } from "../kernel/unix-socket.ts";
-import { EnrolledPod } from "./enrolled-pod.ts";
 import { decodeGiving, encodeTaking, type Giving, HAND_OVER_VERSION } from "./hand-over.ts";
-import type { PodInHand } from "./node-proxy.ts";
+import type { MakePod, PodInHand } from "./node-proxy.ts";
 
 /** A supervisor answers within milliseconds, unless its node is very busy. */
 const ANSWER_MS = 10_000;
@@ -34,16 +33,16 @@ export class Taker {
   readonly pid: number;
   readonly #channel: SupervisorChannel;
   readonly #pods: Promise<PodInHand>[] = [];
-  readonly #slot: () => number;
+  readonly #makePod: MakePod;
   #total: { readonly pods: number; readonly isComplete: boolean } | undefined;
   #refusal: string | undefined;
   #isReleased = false;
   #isGone = false;
   #draining: Draining | undefined;
 
-  private constructor(pid: number, [packets = -1, bell = -1]: readonly number[], slot: () => number) {
+  private constructor(pid: number, [packets = -1, bell = -1]: readonly number[], makePod: MakePod) {
     this.pid = pid;
-    this.#slot = slot;
+    this.#makePod = makePod;
     this.#channel = openSupervisorChannel(
       (message) => this.#take(message),
       () => {
@@ -56,11 +55,10 @@ export class Taker {
 
   /**
    * Asks the supervisor that serves enrolment at a path for everything it has.
-   * @param slot a number for one more enrolment
    * @returns undefined where there is none
    * @throws Error saying why it does not hand over
    */
-  static async connect(path: string, slot: () => number): Promise<Taker | undefined> {
+  static async connect(path: string, makePod: MakePod): Promise<Taker | undefined> {
     const connection = connectUnixSocket(path);
     if (connection === undefined) return undefined;
     try {
@@ -69,7 +67,7 @@ export class Taker {
       const request = { version: 1, kind: "hand-over", handOver: HAND_OVER_VERSION };
       writeLine(connection, request);
       const { payload, descriptors } = await answerOf(connection, pid);
-      if (descriptors.length === 2) return new Taker(pid, descriptors, slot);
+      if (descriptors.length === 2) return new Taker(pid, descriptors, makePod);
       closeDescriptors(descriptors);
       throw new Error(`the supervisor ${pid} does not hand over: ${reasonIn(payload)}`);
     } finally {
@@ -114,7 +112,7 @@ export class Taker {
 
   #take({ payload, descriptors }: DescriptorMessage): void {
     const message = decodeGiving(payload);
-    if (message.kind === "pod") this.#pods.push(podFrom(message, descriptors, this.#slot()));
+    if (message.kind === "pod") this.#pods.push(podFrom(message, descriptors, this.#makePod));
     else if (message.kind === "all") this.#total = message;
     else if (message.kind === "refused") this.#refusal = message.reason;
     else if (message.kind === "released") this.#isReleased = true;
@@ -131,14 +129,14 @@ export class Taker {
 const podFrom = async (
   { record, namespace: identity, capture, home, isIsolated, isPrepared }: Extract<Giving, { kind: "pod" }>,
   [fd = -1, ...listeners]: readonly number[],
-  slot: number,
+  makePod: MakePod,
 ): Promise<PodInHand> => {
   const namespace = networkNamespaceOf(fd);
   if (namespace?.identity !== identity) {
     closeDescriptors([fd, ...listeners]);
     throw new Error(`what came for ${record.namespace}/${record.name} is not its network namespace`);
   }
-  const pod = new EnrolledPod(slot, record, namespace);
+  const pod = makePod(record, namespace);
   try {
     await pod.adopt(listeners, capture);
   } catch (error) {
