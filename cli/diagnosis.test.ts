@@ -233,6 +233,10 @@ const cases: readonly (readonly [string, Partial<RuntimeStatus>])[] = [
   ],
   ["problem: this machine: nft: no", { problems: ["nft: no"] }],
   [
+    "notice: node-1: its proxy before the upgrade (pid 77) still has 1 connection, for 13 s at the most",
+    { nodes: [exampleNode({ draining: { pid: 77, connections: 1, endsInMs: 12_100 } })] },
+  ],
+  [
     "notice: isolation: reduced: all processes of a node share one user id (no uidmap)",
     { isolation: { kind: "reduced", reason: "no uidmap" } },
   ],

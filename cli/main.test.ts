@@ -15,7 +15,17 @@ const heddle = async (...args: readonly string[]) => {
   return { stdout, stderr, code: code as number };
 };
 
-const COMMANDS = ["up", "down", "status", "exec", "logs", "certs", "certs rotate-root", "certs rotate-issuing"];
+const COMMANDS = [
+  "up",
+  "down",
+  "status",
+  "exec",
+  "logs",
+  "upgrade",
+  "certs",
+  "certs rotate-root",
+  "certs rotate-issuing",
+];
 
 test.each(COMMANDS)("%s explains itself with examples, and has json", async (command) => {
   const { stdout, code } = await heddle(...command.split(" "), "--help");
@@ -38,6 +48,7 @@ test.each([
   ["a name that is none", ["up", ".", "--name", "../etc"], "cannot name a mesh"],
   ["a folder that is none", ["up", "/no/such/folder"], "/no/such/folder is no folder with objects"],
   ["a file in place of a folder", ["up", "/etc/passwd"], "/etc/passwd is not a folder"],
+  ["a time to drain that is none", ["upgrade", "--drain-seconds", "-1"], "0 to 86400 are possible"],
   ["no pod", ["exec", "web-0", "--", "ls"], "names no pod"],
   ["no command", ["exec", "shop/web-0"], "missing required argument"],
   ["a terminal and json", ["exec", "-t", "-o", "json", "shop/web-0", "--", "ls"], "leave one out"],
@@ -53,6 +64,7 @@ test.each([
 
 test.each([
   [["status", "--name", "no-such-mesh"], "no mesh called no-such-mesh is up"],
+  [["upgrade", "--name", "no-such-mesh"], "no mesh called no-such-mesh is up"],
   [["down", "--name", "no-such-mesh"], "heddle up DIR --name no-such-mesh"],
 ] as const)("%j of a mesh that is not up ends with exit code 4", async (args, complaint) => {
   const { stderr, code } = await heddle(...args);

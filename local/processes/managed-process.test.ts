@@ -143,3 +143,21 @@ test("a program that does not exist is waited for like one that ends", async () 
   await restarting(process);
   expect(process.status).toMatchObject({ lastEnd: { exit: "spawn no-such-program ENOENT" } });
 });
+
+test("a process that may end is not started again, and how it ended is known; one that shall stay is", async () => {
+  const { clock, process: managedProcess } = managed("sleep", "100");
+  managedProcess.start();
+  managedProcess.letEnd();
+  expect(managedProcess.status.kind).toBe("running");
+  process.kill(managedProcess.pid ?? 0, "SIGKILL");
+  await expect.poll(() => managedProcess.status).toEqual({ kind: "stopped" });
+  expect(managedProcess.lastEnd).toMatchObject({ exit: "SIGKILL" });
+  expect(clock.delaysMs).toEqual([]);
+  managedProcess.start();
+  const { pid } = managedProcess;
+  managedProcess.letEnd();
+  managedProcess.start();
+  expect(managedProcess.pid).toBe(pid);
+  process.kill(pid ?? 0, "SIGKILL");
+  await restarting(managedProcess);
+});
