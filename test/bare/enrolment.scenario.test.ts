@@ -319,6 +319,7 @@ test("agent and workers have the environment that the supervisor chose, and noth
   expect(await keys(agent)).toEqual([
     "HEDDLE_AGENT_SOCKET",
     "HEDDLE_CONTROL_PLANE",
+    "HEDDLE_INSTANCE",
     "HEDDLE_ISOLATION",
     "HEDDLE_JOIN_TOKEN_FILE",
     "HEDDLE_NODE",

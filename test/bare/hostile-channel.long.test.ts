@@ -9,6 +9,9 @@ const PROGRAMS = join(import.meta.dirname, "../programs");
 /** What a supervisor has open for itself, two workers and two pods is about 60; what waits for a worker that does not read is bounded. */
 const MAX_SUPERVISOR_DESCRIPTORS = 10_000;
 
+/** Workers that start again and again, ever more slowly, on a machine that does other things too. */
+const SLOW_MS = 120_000;
+
 /** A node with a pod in each of two workers, of which the first attacks the supervisor. */
 const attackedNode = async (attack: ChannelAttack) => {
   const node = await BareNode.make(["client", "web"]);
@@ -59,6 +62,7 @@ test.each<[ChannelAttack, RegExp]>([
       await until(
         () => timesEnded(node) >= lives,
         () => node.supervisor?.output.slice(-5_000),
+        SLOW_MS,
       );
       await servesTheOther(node);
       expect(await descriptorsOf(node, supervisor)).toBeLessThan(MAX_SUPERVISOR_DESCRIPTORS);

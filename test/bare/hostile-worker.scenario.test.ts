@@ -87,6 +87,9 @@ const hostileNode = async (options: HostileTreeOptions & { readonly firstUid?: s
   return node;
 };
 
+/** Two workers that load everything without a compile cache, on a machine that does other things too. */
+const SLOW_MS = 90_000;
+
 /** What came of every attempt of both workers. */
 const outcomes = async (node: BareNode): Promise<readonly (readonly [attempt: string, outcome: string])[]> => {
   const said = (): string =>
@@ -94,6 +97,7 @@ const outcomes = async (node: BareNode): Promise<readonly (readonly [attempt: st
   await until(
     () => said().split("attempts are over").length === 3,
     () => node.supervisor?.output,
+    SLOW_MS,
   );
   return said()
     .split("\n")
