@@ -47,6 +47,9 @@ const mark = (dirty: DirtySet, object: MeshObject, view: DirtyView): void => {
   switch (object.kind) {
     case "Namespace":
     case "ServiceAccount":
+    case "HTTPRoute":
+    case "GRPCRoute":
+    case "ReferenceGrant":
       return;
     case "Pod":
       markPod(dirty, object, view);

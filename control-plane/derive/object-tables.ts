@@ -1,12 +1,16 @@
 import type { EndpointSliceObject, SliceEndpoint } from "#mesh/objects/endpoint-slice.ts";
+import type { GrpcRouteObject } from "#mesh/objects/grpc-route.ts";
+import type { HttpRouteObject } from "#mesh/objects/http-route.ts";
 import type { MeshObject } from "#mesh/objects/mesh-object.ts";
 import type { NamespaceObject } from "#mesh/objects/namespace.ts";
 import type { PeerAuthenticationObject } from "#mesh/objects/peer-authentication.ts";
 import { isFinished, type PodObject } from "#mesh/objects/pod.ts";
+import type { ReferenceGrantObject } from "#mesh/objects/reference-grant.ts";
 import type { ServiceAccountObject } from "#mesh/objects/service-account.ts";
 import type { ServiceObject } from "#mesh/objects/service.ts";
 import { IndexedTable } from "./indexed-table.ts";
 import { isWorkload } from "./pod-workload.ts";
+import { backendServices, parentServices } from "./route-references.ts";
 
 /** `namespace/name`, or the name alone for objects that live in no namespace: the key within a kind. */
 export const tableKey = ({ metadata }: MeshObject): string =>
@@ -17,6 +21,9 @@ export interface ObjectChange {
   readonly before: MeshObject | undefined;
   readonly after: MeshObject | undefined;
 }
+
+/** Routes are found by the Services that they attach to and by those that they send requests to. */
+export type RouteIndex = "parent" | "backend";
 
 /** All objects, found by what others of them refer to. */
 export class ObjectTables {
@@ -42,6 +49,15 @@ export class ObjectTables {
     address: ({ endpoints }) => endpoints.flatMap(addressWithoutPod),
   });
   readonly peerAuthentications = new IndexedTable<PeerAuthenticationObject, "namespace">({ namespace: inNamespace });
+  readonly httpRoutes = new IndexedTable<HttpRouteObject, RouteIndex>({
+    parent: parentServices,
+    backend: backendServices,
+  });
+  readonly grpcRoutes = new IndexedTable<GrpcRouteObject, RouteIndex>({
+    parent: parentServices,
+    backend: backendServices,
+  });
+  readonly referenceGrants = new IndexedTable<ReferenceGrantObject, "namespace">({ namespace: inNamespace });
 
   /** Puts an object in, or takes it out with undefined. @param key as of mesh/objects: `Pod shop/web-0` */
   set(key: string, object: MeshObject | undefined): ObjectChange {
@@ -57,6 +73,9 @@ export class ObjectTables {
       Service: this.services,
       EndpointSlice: this.slices,
       PeerAuthentication: this.peerAuthentications,
+      HTTPRoute: this.httpRoutes,
+      GRPCRoute: this.grpcRoutes,
+      ReferenceGrant: this.referenceGrants,
     };
     const table = tables[kind];
     if (!table) throw new Error(`no table for objects of kind ${kind}`);

@@ -1,6 +1,7 @@
 import type { MeshKind, MeshObject } from "#mesh/objects/mesh-object.ts";
 import type { PeerAuthenticationObject } from "#mesh/objects/peer-authentication.ts";
 import { isCaptured, type PodObject } from "#mesh/objects/pod.ts";
+import { routeWarnings } from "./route-warnings.ts";
 import { type ObjectTables, tableKey } from "./object-tables.ts";
 import { oldestPolicy } from "./peer-authentication.ts";
 import { serviceWarnings, sliceWarnings } from "./service-warnings.ts";
@@ -27,6 +28,9 @@ export const objectWarnings = (tables: ObjectTables, rootNamespace: string): Rea
   collect("PeerAuthentication", tables.peerAuthentications.values(), (policy) =>
     policyWarnings(tables, rootNamespace, policy),
   );
+  for (const routes of [tables.httpRoutes, tables.grpcRoutes]) {
+    for (const route of routes.values()) collect(route.kind, [route], routeWarnings);
+  }
   return warnings;
 };
 

@@ -1,9 +1,12 @@
 import { err, type Result } from "../result.ts";
 import { type EndpointSliceObject, endpointSliceObject } from "./endpoint-slice.ts";
+import { type GrpcRouteObject, grpcRouteObject } from "./grpc-route.ts";
+import { type HttpRouteObject, httpRouteObject } from "./http-route.ts";
 import { type NamespaceObject, namespaceObject } from "./namespace.ts";
 import { type PeerAuthenticationObject, peerAuthenticationObject } from "./peer-authentication.ts";
 import { type PodObject, podObject } from "./pod.ts";
 import { type Problem, read, type Reader } from "./reader.ts";
+import { type ReferenceGrantObject, referenceGrantObject } from "./reference-grant.ts";
 import { type ServiceAccountObject, serviceAccountObject } from "./service-account.ts";
 import { type ServiceObject, serviceObject } from "./service.ts";
 
@@ -14,7 +17,10 @@ export type MeshObject =
   | PodObject
   | ServiceObject
   | EndpointSliceObject
-  | PeerAuthenticationObject;
+  | PeerAuthenticationObject
+  | HttpRouteObject
+  | GrpcRouteObject
+  | ReferenceGrantObject;
 
 export type MeshKind = MeshObject["kind"];
 
@@ -32,6 +38,15 @@ const KINDS: ReadonlyMap<string, KindReader> = new Map<MeshKind, KindReader>([
   [
     "PeerAuthentication",
     { apiVersions: ["security.istio.io/v1", "security.istio.io/v1beta1"], read: peerAuthenticationObject },
+  ],
+  [
+    "HTTPRoute",
+    { apiVersions: ["gateway.networking.k8s.io/v1", "gateway.networking.k8s.io/v1beta1"], read: httpRouteObject },
+  ],
+  ["GRPCRoute", { apiVersions: ["gateway.networking.k8s.io/v1"], read: grpcRouteObject }],
+  [
+    "ReferenceGrant",
+    { apiVersions: ["gateway.networking.k8s.io/v1", "gateway.networking.k8s.io/v1beta1"], read: referenceGrantObject },
   ],
 ]);
 
