@@ -28,9 +28,8 @@ export const objectWarnings = (tables: ObjectTables, rootNamespace: string): Rea
   collect("PeerAuthentication", tables.peerAuthentications.values(), (policy) =>
     policyWarnings(tables, rootNamespace, policy),
   );
-  for (const routes of [tables.httpRoutes, tables.grpcRoutes]) {
-    for (const route of routes.values()) collect(route.kind, [route], routeWarnings);
-  }
+  collect("HTTPRoute", tables.httpRoutes.values(), routeWarnings);
+  collect("GRPCRoute", tables.grpcRoutes.values(), routeWarnings);
   return warnings;
 };
 

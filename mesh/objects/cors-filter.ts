@@ -8,7 +8,7 @@ const METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "
 /** An origin, of which the host may begin with or be `*`; or `*` for all. */
 const parseOrigin = (origin: string): Result<string, string> =>
   origin === "*" ||
-  /^[a-zA-Z][a-zA-Z0-9+.-]*:\/\/(?:\*|(?:\*\.?)?[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)(?::(?:[0-9]{1,5}|\*))?$/.test(
+  /^[a-zA-Z][a-zA-Z0-9+.-]*:\/\/(?:\*|(?:\*\.)?[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)(?::(?:[0-9]{1,5}|\*))?$/.test(
     origin,
   )
     ? ok(origin)

@@ -1,0 +1,169 @@
+import { chooseBackend } from "./choose-backend.ts";
+import type { CompiledPath } from "./compiled-match.ts";
+import type { Field } from "./field.ts";
+import { corsResponseFields, isPreflight, preflightFields } from "./filters/cors.ts";
+import { modifyHeaders } from "./filters/header-modifier.ts";
+import { modifyPath } from "./filters/path-modifier.ts";
+import { redirectLocation } from "./filters/request-redirect.ts";
+import { isGrpc, MatchedRequest, type RequestFacts } from "./request-facts.ts";
+import type { BackendTarget, RedirectStatus, RouteFilter, RouteRetry, RouteTimeouts } from "./route.ts";
+import type { RouteEntry } from "./route-matcher.ts";
+import { routesFor, type RouteTable } from "./route-table.ts";
+
+/** What is to be done with a request to a Service. */
+export type RouteDecision =
+  /** No route holds for the client: the Service is served as without routes. */
+  | { readonly kind: "unrouted" }
+  | ForwardDecision
+  | {
+      readonly kind: "redirect";
+      readonly rule: MatchedRule;
+      readonly status: RedirectStatus;
+      readonly location: string;
+      readonly responseFilters: readonly RouteFilter[];
+    }
+  /** The answer to a preflight of CORS. */
+  | { readonly kind: "respond"; readonly rule: MatchedRule; readonly status: 204; readonly fields: readonly Field[] }
+  /** No rule matches: 404; for gRPC UNIMPLEMENTED. */
+  | { readonly kind: "not-found"; readonly protocol: ErrorProtocol }
+  /** For gRPC UNAVAILABLE. */
+  | {
+      readonly kind: "error";
+      readonly rule: MatchedRule;
+      readonly protocol: ErrorProtocol;
+      readonly status: 500 | 503;
+      readonly reason: string;
+    };
+
+export interface ForwardDecision {
+  readonly kind: "forward";
+  readonly rule: MatchedRule;
+  readonly backend: ServiceTarget;
+  readonly request: ForwardedRequest;
+  /** In the order that they are to be applied in, with {@link applyResponseFilters}. */
+  readonly responseFilters: readonly RouteFilter[];
+  /** Who gets a copy of the request; of each exactly one endpoint, whose response is ignored. */
+  readonly mirrors: readonly ServiceTarget[];
+  readonly timeouts: RouteTimeouts;
+  readonly retry: RouteRetry | undefined;
+}
+
+export type ServiceTarget = BackendTarget & { readonly kind: "service" };
+
+/** How an error has to be told: by a status, or by trailers of gRPC. */
+export type ErrorProtocol = "http" | "grpc";
+
+/** The rule that a decision follows, and which of its matches. */
+export interface MatchedRule {
+  readonly route: { readonly namespace: string; readonly name: string };
+  readonly ruleIndex: number;
+  readonly ruleName: string | undefined;
+  readonly matchIndex: number;
+}
+
+/** A request as the backend gets it. */
+export interface ForwardedRequest {
+  readonly authority: string;
+  readonly target: string;
+  readonly fields: readonly Field[];
+}
+
+/**
+ * Decides what becomes of a request, from the routes that hold for its client at the Service and port that it called.
+ * @param random gives a number in [0, 1): the first is for the backend, further ones for mirrors
+ */
+export const decideHttpRoute = (table: RouteTable, facts: RequestFacts, random: () => number): RouteDecision => {
+  const chosen = routesFor(table, facts.service, facts.port, facts.sourceNamespace);
+  if (!chosen) return { kind: "unrouted" };
+  const entry = chosen.matcher.find(new MatchedRequest(facts));
+  return entry ? followRule(entry, facts, random) : { kind: "not-found", protocol: protocolOf(facts) };
+};
+
+/** What a rule does with a request that one of its matches holds. */
+export const followRule = (entry: RouteEntry, facts: RequestFacts, random: () => number): RouteDecision => {
+  const { filters, backends, timeouts, retry } = entry.rule;
+  const rule = matchedRule(entry);
+  const refusal = (status: 500 | 503, reason: string): RouteDecision => ({
+    kind: "error",
+    rule,
+    protocol: protocolOf(facts),
+    status,
+    reason,
+  });
+  const broken = filters.find((filter) => filter.kind === "unavailable");
+  if (broken) return refusal(500, broken.reason);
+  for (const filter of filters) {
+    if (filter.kind === "cors" && isPreflight(facts)) {
+      return { kind: "respond", rule, status: 204, fields: preflightFields(filter, facts) };
+    }
+    if (filter.kind === "request-redirect") {
+      const location = redirectLocation(filter, facts, entry.match.path);
+      return { kind: "redirect", rule, status: filter.statusCode, location, responseFilters: ofResponses(filters) };
+    }
+  }
+  const choice = chooseBackend(backends, random());
+  if (choice.kind === "error") return refusal(choice.status, choice.reason);
+  const all = [...filters, ...choice.backend.filters];
+  const unfit = choice.backend.filters.find(({ kind }) => kind === "unavailable" || kind === "request-redirect");
+  if (unfit) return refusal(500, unfit.kind === "unavailable" ? unfit.reason : "a backend cannot redirect");
+  return {
+    kind: "forward",
+    rule,
+    backend: choice.target,
+    request: applyRequestFilters(all, facts, entry.match.path),
+    responseFilters: ofResponses(all),
+    mirrors: chooseMirrors(all, random),
+    timeouts,
+    retry,
+  };
+};
+
+/** The request with all its filters applied, in their order. */
+export const applyRequestFilters = (
+  filters: readonly RouteFilter[],
+  request: ForwardedRequest,
+  matched: CompiledPath,
+): ForwardedRequest => {
+  let { authority, target, fields } = request;
+  for (const filter of filters) {
+    if (filter.kind === "request-header-modifier") fields = modifyHeaders(filter, fields);
+    if (filter.kind !== "url-rewrite") continue;
+    target = modifyPath(filter.path, target, matched);
+    authority = filter.hostname ?? authority;
+  }
+  return { authority, target, fields };
+};
+
+/** A response's fields with the filters of the decision applied. @param facts of the request that it answers */
+export const applyResponseFilters = (
+  filters: readonly RouteFilter[],
+  facts: Pick<RequestFacts, "method" | "fields">,
+  fields: readonly Field[],
+): readonly Field[] => {
+  let result = fields;
+  for (const filter of filters) {
+    if (filter.kind === "response-header-modifier") result = modifyHeaders(filter, result);
+    else if (filter.kind === "cors") result = corsResponseFields(filter, facts, result);
+  }
+  return result;
+};
+
+const ofResponses = (filters: readonly RouteFilter[]): readonly RouteFilter[] =>
+  filters.filter(({ kind }) => kind === "response-header-modifier" || kind === "cors");
+
+/** Each mirror has its own share; one that leads nowhere gets no copy, and the request goes on. */
+const chooseMirrors = (filters: readonly RouteFilter[], random: () => number): readonly ServiceTarget[] =>
+  filters.flatMap((filter) => {
+    if (filter.kind !== "request-mirror" || filter.target.kind === "invalid") return [];
+    const { numerator, denominator } = filter.share;
+    return numerator >= denominator || random() * denominator < numerator ? [filter.target] : [];
+  });
+
+const protocolOf = (facts: RequestFacts): ErrorProtocol => (isGrpc(facts) ? "grpc" : "http");
+
+const matchedRule = ({ route, rule, matchIndex }: RouteEntry): MatchedRule => ({
+  route: { namespace: route.namespace, name: route.name },
+  ruleIndex: rule.index,
+  ruleName: rule.name,
+  matchIndex,
+});
