@@ -57,7 +57,12 @@ const routesOf = <Match>(match: fc.Arbitrary<Match>): fc.Arbitrary<readonly Rout
     );
 };
 const ruleOf = <Match>(index: number, matches: readonly Match[]): RouteRule<Match> => ({
-  ...{ index, matches, name: undefined, filters: [], backends: [], retry: undefined },
+  index,
+  matches,
+  name: undefined,
+  filters: [],
+  backends: [],
+  retry: undefined,
   timeouts: { requestMs: undefined, backendRequestMs: undefined },
 });
 const header = fc.tuple(fc.constantFrom("X-A", "x-a", "x-b"), value);

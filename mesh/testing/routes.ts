@@ -34,7 +34,11 @@ const route = <Match>(fields: RouteFields, rules: readonly RouteRule<Match, Back
   name: fields.name ?? "web",
   createdMs: fields.createdMs ?? Infinity,
   rules: rules.map(({ index, name, matches, timeouts, retry, ...rule }) => ({
-    ...{ index, name, matches, timeouts, retry },
+    index,
+    name,
+    matches,
+    timeouts,
+    retry,
     filters: rule.filters.map(filter),
     backends: rule.backends.map((backend) => ({
       weight: backend.weight,
