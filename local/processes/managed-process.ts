@@ -4,6 +4,7 @@ import { backoffDelayMs, type BackoffSettings } from "#mesh/backoff.ts";
 import type { Clock } from "#mesh/clock.ts";
 import { OutputTail } from "./complaint.ts";
 import type { Command } from "./run-command.ts";
+import { wholeLines } from "./whole-lines.ts";
 
 /** What is known of a process that is kept running. */
 export type ProcessStatus =
@@ -112,7 +113,8 @@ export class ManagedProcess {
     this.#child = child;
     const output = new OutputTail();
     for (const stream of ["stdout", "stderr"] as const) {
-      child[stream].pipe(log, { end: false });
+      // While it is being replaced two processes write to one log.
+      child[stream].pipe(wholeLines()).pipe(log, { end: false });
       child[stream].on("data", (chunk: Buffer) => {
         if (this.#isStarting()) output.add(stream, chunk);
       });

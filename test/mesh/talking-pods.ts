@@ -28,6 +28,15 @@ export const serviceAccount = (key: string): string => {
   return `---\n${JSON.stringify({ apiVersion: "v1", kind: "ServiceAccount", metadata: { namespace, name } })}\n`;
 };
 
+/** Has the pods of a namespace refuse whatever comes in clear. */
+export const strict = (namespace: string): string =>
+  `---\n${JSON.stringify({
+    apiVersion: "security.istio.io/v1",
+    kind: "PeerAuthentication",
+    metadata: { namespace, name: "strict" },
+    spec: { mtls: { mode: "STRICT" } },
+  })}\n`;
+
 /** What test/programs/client.ts says of a connection. */
 export interface Outcome {
   readonly error?: string;

@@ -1,10 +1,10 @@
 import { readdirSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { AMBIENT, namespace, sleeper } from "../local/yaml.ts";
-import { type LoadCounts, onNode, type RequestCounts, serverPod, TalkingPods } from "./talking-pods.ts";
+import { type LoadCounts, onNode, type RequestCounts, serverPod, strict, TalkingPods } from "./talking-pods.ts";
 
 const mesh = new TalkingPods({
-  "namespaces.yaml": namespace("shop", AMBIENT),
+  "namespaces.yaml": namespace("shop", AMBIENT) + strict("shop"),
   "pods.yaml": [
     sleeper("shop/client", { annotations: onNode(1) }),
     serverPod("shop/web", 2, { app: "web" }),
@@ -69,8 +69,9 @@ test("20 upgrades under load refuse nobody, fail no short request, cut nothing t
     await (number % 5 === 4 ? upgradeCutting(number) : upgradeKeeping(number));
   }
   for (const end of endLoads) {
-    const { ok, ...wrong } = await end();
-    expect(wrong).toEqual({ refused: 0, reset: 0, other: 0, direct: 0 });
+    // Among so many calls the port of the proxy is the caller's now and then; what is in clear would be reset.
+    const { ok, direct: _, ...wrong } = await end();
+    expect(wrong).toEqual({ refused: 0, reset: 0, other: 0 });
     expect(ok).toBeGreaterThan(UPGRADES * 10);
   }
   for (const end of endRequests) {

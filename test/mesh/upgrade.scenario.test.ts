@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { AMBIENT, namespace, sleeper } from "../local/yaml.ts";
-import { type LoadCounts, onNode, type RequestCounts, serverPod, sum, TalkingPods } from "./talking-pods.ts";
+import { type LoadCounts, onNode, type RequestCounts, serverPod, strict, sum, TalkingPods } from "./talking-pods.ts";
 
 const mesh = new TalkingPods({
-  "namespaces.yaml": namespace("shop", AMBIENT) + namespace("outside"),
+  "namespaces.yaml": namespace("shop", AMBIENT) + strict("shop") + namespace("outside"),
   "pods.yaml": [
     sleeper("shop/client", { annotations: onNode(1) }),
     serverPod("shop/web", 2, { app: "web" }),
@@ -36,10 +36,11 @@ test("both nodes are upgraded under load: nobody is refused, no short request fa
   );
   expect(await held.end()).toEqual({ echoed: 10, survivors: 10 });
   const { code, stdout, stderr } = await upgrade;
-  const { ok, ...wrong } = await endLoad();
-  expect(wrong).toEqual({ refused: 0, reset: 0, other: 0, direct: 0 });
+  // Among many calls the port of the proxy is the caller's now and then; what is in clear would be reset.
+  const { ok, direct: _, ...wrong } = await endLoad();
+  expect(wrong).toEqual({ refused: 0, reset: 0, other: 0 });
   expect(ok).toBeGreaterThan(50);
-  const { ok: answered, connections: _, ...failed } = await endRequests();
+  const { ok: answered, connections: __, ...failed } = await endRequests();
   expect(failed).toEqual({});
   expect(answered).toBeGreaterThan(50);
   expect(`${stdout}${stderr}${code}`).toMatch(
