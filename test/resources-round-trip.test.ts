@@ -122,6 +122,9 @@ test("X-11: the roots that the control plane sends are the roots that a node tru
   const { name, body } = encodeTrustBundle(bundle);
   const decoded = unwrap(decodeTrustBundle(name, body));
   expect(decoded.roots.map((root) => Buffer.from(root))).toEqual(bundle.roots.map((root) => Buffer.from(root)));
+  expect(decoded.retired).toEqual([]);
+  const retired = ["ab".repeat(32), "0c".repeat(32)];
+  expect(unwrap(decodeTrustBundle(name, encodeTrustBundle({ ...bundle, retired }).body)).retired).toEqual(retired);
 });
 
 test("the same content has the same version, another content another", () => {

@@ -338,3 +338,30 @@ test("a root that was made while the clock was ahead is named, signs nothing, an
   expect(unwrap(authority.advance([]))).toMatchObject([{ kind: "root-signing" }]);
   expect(verifySvid(issue(authority), authority.bundle, clock.now()).ok).toBe(true);
 });
+
+test("a root that goes because nobody needs it is named as retired, one that is distrusted is not", () => {
+  const rotated = (): CertificateAuthority => {
+    const authority = open();
+    issue(authority, { holder: "node-1 worker-0" });
+    unwrap(authority.rotateRoot());
+    clock.turn(SETTLE_MS);
+    unwrap(authority.advance([]));
+    return authority;
+  };
+  const authority = rotated();
+  const [old = ""] = authority.set.roots.map(({ fingerprint }) => fingerprint);
+  expect(authority.dropRoot(old, false)).toMatchObject({ ok: false, error: /may still be held by: node-1/ });
+  issue(authority, { holder: "node-1 worker-0" });
+  expect(unwrap(authority.dropRoot(old.slice(0, 8), false))).toBe(old);
+  expect(bundles.at(-1)).toMatchObject({ roots: { length: 1 }, retired: [old] });
+  const again = rotated();
+  const [distrusted = ""] = again.set.roots.map(({ fingerprint }) => fingerprint);
+  unwrap(again.dropRoot(distrusted, true));
+  expect(bundles.at(-1)?.retired ?? []).not.toContain(distrusted);
+  // By itself, after its time.
+  const third = rotated();
+  const [ended = ""] = third.set.roots.map(({ fingerprint }) => fingerprint);
+  clock.turn(2 * DAY_MS);
+  unwrap(third.advance([]));
+  expect(bundles.at(-1)?.retired).toEqual([ended]);
+});

@@ -66,6 +66,9 @@ export type AuthorityChange =
   | { readonly kind: "root-signing"; readonly fingerprint: string }
   | { readonly kind: "root-dropped"; readonly fingerprint: string };
 
+/** A node that was away for more rotations than this has no connections left. */
+const MAX_RETIRED = 4;
+
 /**
  * The certificate authority of a trust domain: roots, issuing CA, and their rotation, kept in a directory. Every change is
  * on disk before it takes effect.
@@ -74,6 +77,8 @@ export class CertificateAuthority {
   readonly #settings: AuthoritySettings;
   readonly #ledger = new LeafLedger();
   #watchingSince: number;
+  /** Roots that left in order, the last few: see {@link TrustBundle}. Not kept over a restart; nodes have heard of it by then. */
+  #retired: readonly string[] = [];
   /** For the root that is announced now. */
   readonly #leftBehind = new Set<string>();
   #set: AuthoritySet;
@@ -144,6 +149,7 @@ export class CertificateAuthority {
   advance(nodes: readonly NodeTrust[]): Result<readonly AuthorityChange[], string> {
     const changes: AuthorityChange[] = [];
     for (let event = this.#dueEvent(nodes); event; event = this.#dueEvent(nodes)) {
+      if (event.kind === "drop") this.#retire(event.root);
       const applied = this.#apply(event);
       if (!applied.ok) return applied;
       const { signing } = this.#set.rotation;
@@ -202,6 +208,7 @@ export class CertificateAuthority {
         this.nodesUnder(fingerprint).join(", ") || "nodes that have not asked since the control plane started";
       return err(`certificates under it may still be held by: ${nodes}`);
     }
+    if (!evenIfUsed) this.#retire(fingerprint);
     const dropped = this.#apply({ kind: "drop", root: fingerprint });
     return dropped.ok ? ok(fingerprint) : dropped;
   }
@@ -224,6 +231,10 @@ export class CertificateAuthority {
   /** The nodes that are known to use leaves under a root. After a restart only those that asked since. */
   nodesUnder(root: string): readonly string[] {
     return this.#ledger.nodesUnder(root, this.#settings.clock.now());
+  }
+
+  #retire(root: string): void {
+    this.#retired = [...this.#retired.filter((each) => each !== root), root].slice(-MAX_RETIRED);
   }
 
   #dueEvent(nodes: readonly NodeTrust[]): RotationEvent | undefined {
@@ -265,7 +276,8 @@ export class CertificateAuthority {
     if (
       before.roots.map(({ fingerprint }) => fingerprint).join() !== next.value.roots.map((r) => r.fingerprint).join()
     ) {
-      this.#bundle = bundleOf(next.value);
+      const bundle = bundleOf(next.value);
+      this.#bundle = this.#retired.length > 0 ? { ...bundle, retired: this.#retired } : bundle;
       this.#settings.onBundle?.(this.#bundle);
     }
     return ok(undefined);

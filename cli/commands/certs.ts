@@ -24,7 +24,7 @@ Examples:
   heddle certs rotate-root          a new root: announced first, signing once every node trusts it
   heddle certs cancel-rotation      withdraw a root that is announced and does not sign yet
   heddle certs leave-behind node-3  go on without a node that holds the new root back and will not come back
-  heddle certs drop-root 3fa9c1d2   distrust an old root before its time
+  heddle certs drop-root 3fa9c1d2   stop trusting an old root before its time
   heddle certs -o json`;
 
 export const addCertsCommand = (program: Command): void => {
@@ -41,9 +41,12 @@ export const addCertsCommand = (program: Command): void => {
   addStep(certs, "leave-behind", "let a new root sign without waiting for a node any longer", "node-3")
     .argument("<node>", "a node that `heddle certs` names; until it has the new root, others refuse it and it them")
     .action(async (node: string, _: object, command: Command) => take("leave-behind", command, { node }));
-  addStep(certs, "drop-root", "distrust an old root now; connections to whoever is under it end", "3fa9c1d2")
+  addStep(certs, "drop-root", "stop trusting an old root before its time", "3fa9c1d2")
     .argument("<sha-256>", "the old root's, or the first 8 digits")
-    .option("--now", "even if certificates under it are in use: their holders are cut off until they have others")
+    .option(
+      "--now",
+      "its key is in other hands: end every connection under it, even if certificates under it are in use",
+    )
     .action(async (root: string, { now = false }: { readonly now?: boolean }, command: Command) =>
       take("drop-root", command, { root, evenIfUsed: now }),
     );

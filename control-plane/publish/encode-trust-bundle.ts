@@ -4,7 +4,11 @@ import type { TrustBundle } from "#mesh/trust-bundle.ts";
 import { type Resource, resourceOf } from "./resource.ts";
 
 /** The roots of a trust domain as `heddle.trust.v1alpha1.TrustBundle`. */
-export const encodeTrustBundle = ({ trustDomain, roots }: TrustBundle): Resource => {
-  const message = create(TrustBundleSchema, { trustDomain, roots: [...roots] });
+export const encodeTrustBundle = ({ trustDomain, roots, retired = [] }: TrustBundle): Resource => {
+  const message = create(TrustBundleSchema, {
+    trustDomain,
+    roots: [...roots],
+    retired: retired.map((fingerprint) => Buffer.from(fingerprint, "hex")),
+  });
   return resourceOf(trustDomain, [], toBinary(TrustBundleSchema, message));
 };

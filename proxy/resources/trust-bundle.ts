@@ -23,7 +23,10 @@ export const decodeTrustBundle = (name: string, bytes: Uint8Array): Result<Trust
     // Node.js reads PEM as well, and more than one certificate in a row.
     const notDer = proto.roots.findIndex((root, index) => certificates[index]?.raw.equals(root) !== true);
     if (notDer >= 0) return err(`root ${notDer} is not the DER of one certificate`);
-    return ok({ trustDomain: trustDomain.value, roots: proto.roots });
+    if (proto.retired.length > MAX_ROOTS)
+      return err(`${proto.retired.length} retired roots are more than ${MAX_ROOTS}`);
+    const retired = proto.retired.map((fingerprint) => Buffer.from(fingerprint).toString("hex"));
+    return ok({ trustDomain: trustDomain.value, roots: proto.roots, retired });
   } catch (error) {
     return err(`not a trust bundle: ${String(error)}`);
   }

@@ -105,7 +105,7 @@ const connectEndpoint = async (
   const headers = requestHeaders(workload, source, service, record.traceId, newParentId());
   return pod.tunnels.open(key, { authority: formatSocketAddress(address), headers }, async (onClosed) => {
     const target = { address: address.address, identity };
-    const watch: WatchPeer = (socket, end) => pod.peers.watch(socket, end);
+    const watch: WatchPeer = (socket, connection) => pod.peers.watch(socket, connection);
     return dialTunnel(await pod.stocks.direct.take(), target, dialAs.context, limits, dialLimits, watch, onClosed);
   });
 };

@@ -5,6 +5,7 @@ import { expect, onTestFinished, test, vi } from "vitest";
 import { type TestAuthority, testAuthority } from "#certs/testing/test-authority.ts";
 import { carelessClient } from "#certs/testing/tls-pair.ts";
 import { serverOptions } from "#certs/tls/tls-contexts.ts";
+import { fingerprintOf } from "#certs/x509/certificate.ts";
 import type { TrustBundle } from "#mesh/trust-bundle.ts";
 import { DISTRUSTED, PeerTrust } from "./peer-trust.ts";
 
@@ -40,9 +41,9 @@ const trusting = (...authorities: readonly TestAuthority[]): PeerTrust => {
   return trust;
 };
 
-const watched = (trust: PeerTrust, socket: TLSSocket) => {
+const watched = (trust: PeerTrust, socket: TLSSocket, drain = vi.fn<() => void>()) => {
   const end = vi.fn<(reason: string) => void>();
-  trust.watch(socket, end);
+  trust.watch(socket, { drain, destroy: end });
   return end;
 };
 
@@ -84,4 +85,19 @@ test("a connection that closed is not held on to", async () => {
   near.destroy();
   await once(near, "close");
   expect([trust.trust(bundleOf(second)), end.mock.calls]).toEqual([0, []]);
+});
+
+test("connections under a root that left in order drain, also when another root is dropped later; those under the other end", async () => {
+  const third = testAuthority();
+  const trust = new PeerTrust();
+  trust.trust(bundleOf(first, second, third));
+  const drains = [vi.fn<() => void>(), vi.fn<() => void>(), vi.fn<() => void>()];
+  const ends = [];
+  for (const [index, peer] of [first, second].entries()) {
+    ends.push(watched(trust, (await connected(peer, peer))[0], drains[index]));
+  }
+  expect(trust.trust({ ...bundleOf(second, third), retired: [fingerprintOf(first.root.certificate)] })).toBe(0);
+  expect(drains.map(({ mock }) => mock.calls.length)).toEqual([1, 0, 0]);
+  expect(trust.trust(bundleOf(third))).toBe(1);
+  expect(ends.map(({ mock }) => mock.calls.length)).toEqual([0, 1]);
 });

@@ -114,7 +114,7 @@ export const serveTunnelConnection = (
     pod.servers.delete(server);
   });
   pod.servers.add(server);
-  pod.peers.watch(socket, (reason) => server.destroy(reason));
+  pod.peers.watch(socket, server);
   // TLS looks at the caller's certificate at the handshake only; what is open then goes on to its end.
   const cancelDrain = pod.isRetired
     ? mesh.clock.after(LATE_CONNECTION_MS, () => server.drain())

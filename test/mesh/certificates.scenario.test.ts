@@ -2,22 +2,27 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import * as encode from "#certs/x509/asn1/encode.ts";
 import { leafExtensions, uris } from "#certs/testing/hostile-certificate.ts";
+import type { CertificateStatus } from "#mesh/admin/agent-status.ts";
 import type { AuthorityStatus } from "#mesh/admin/control-plane-status.ts";
 import { AMBIENT, namespace, sleeper } from "../local/yaml.ts";
 import { IssuedFiles } from "./issued-files.ts";
-import { type LoadCounts, onNode, serverPod, TalkingPods } from "./talking-pods.ts";
+import { type LoadCounts, onNode, serverPod, serviceAccount, TalkingPods } from "./talking-pods.ts";
+
+const pods = (web: string): string =>
+  [
+    sleeper("shop/client", { annotations: onNode(1) }),
+    web,
+    sleeper("outside/stranger", { annotations: onNode(1) }),
+  ].join("");
 
 const mesh = new TalkingPods({
   "namespaces.yaml": namespace("shop", AMBIENT) + namespace("outside"),
-  "pods.yaml": [
-    sleeper("shop/client", { annotations: onNode(1) }),
-    serverPod("shop/web", 2),
-    sleeper("outside/stranger", { annotations: onNode(1) }),
-  ].join(""),
+  "pods.yaml": pods(serverPod("shop/web", 2)),
 });
 const files = new IssuedFiles();
 
 const LIFETIME_MS = 8_000;
+const slowly = { timeout: 60_000, interval: 500 };
 
 beforeAll(() => mesh.upAndReady("--leaf-lifetime", `${LIFETIME_MS}ms`));
 afterAll(async () => {
@@ -30,6 +35,7 @@ interface Seen {
   readonly status?: number;
   readonly goaway?: number;
   readonly serial: string;
+  readonly certificate?: string;
   readonly key: string;
   /** Fingerprint of the certificate that signed the leaf. */
   readonly issuer: string;
@@ -77,6 +83,27 @@ test("certificates are renewed with new keys, also under a new root, and no conn
     expect.arrayContaining([before.issuing.fingerprint, after.issuing.fingerprint]),
   );
   expect(fingerprint(seen.at(-1)?.issuer ?? "")).toBe(after.issuing.fingerprint);
+});
+
+test("a pod that gets another service account is another from then on, and what was open to it as the old one ends", async () => {
+  const before = await mesh.address("shop/web");
+  const old = await mesh.hold("shop/client", before, 8085, 3);
+  const changed = serverPod("shop/web", 2).replace('"serviceAccountName":"web"', '"serviceAccountName":"shop-window"');
+  mesh.write("pods.yaml", pods(serviceAccount("shop/shop-window") + changed));
+  await expect.poll(async () => (await mesh.pod("shop/web"))?.serviceAccount, slowly).toBe("shop-window");
+  expect(await old.end()).toEqual({ echoed: 3, survivors: 0 });
+  const asked = async () => mesh.client("shop/client", "ask", await mesh.address("shop/web"), 8080);
+  await expect.poll(asked, slowly).not.toHaveProperty("error");
+  const named = () => mesh.accessLog(1).findLast(({ event }) => event === "closed")?.["dst.identity"];
+  await expect.poll(named, slowly).toBe("spiffe://cluster.local/ns/shop/sa/shop-window");
+  expect((await tunnel()).certificate).toBe("URI:spiffe://cluster.local/ns/shop/sa/shop-window");
+  // Nobody is the old one any more, and its key is forgotten.
+  const { certificates } = JSON.parse((await mesh.heddle("certs", "-o", "json")).stdout) as {
+    readonly certificates: readonly CertificateStatus[];
+  };
+  expect(certificates.map(({ identity }) => identity).sort()).toEqual(
+    ["default", "shop-window"].map((name) => `spiffe://cluster.local/ns/shop/sa/${name}`),
+  );
 });
 
 test("a tunnel connection is drained when the certificate of its caller ends, and not before", async () => {

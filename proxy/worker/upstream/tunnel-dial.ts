@@ -33,7 +33,7 @@ export interface TunnelTarget {
 }
 
 /** Looks after a connection as long as it is open. */
-export type WatchPeer = (socket: TLSSocket, end: (reason: string) => void) => void;
+export type WatchPeer = (socket: TLSSocket, connection: Pick<TunnelConnection, "drain" | "destroy">) => void;
 
 /**
  * TCP to the pod's tunnel port, TLS with both sides proven, HTTP/2 up to the other end's SETTINGS.
@@ -59,7 +59,7 @@ export const dialTunnel = async (
       const detail = error instanceof Error ? error.message : String(error);
       throw new TunnelDialError("settings", `${detail}; it may not accept our certificate`);
     });
-    watch(socket, (reason) => connection.destroy(reason));
+    watch(socket, connection);
     return connection;
   } catch (error) {
     raw.destroy();

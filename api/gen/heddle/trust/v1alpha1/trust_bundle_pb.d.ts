@@ -30,6 +30,14 @@ export declare type TrustBundle = Message<"heddle.trust.v1alpha1.TrustBundle"> &
    * @generated from field: repeated bytes roots = 2;
    */
   roots: Uint8Array[];
+
+  /**
+   * SHA-256 of roots that were taken out in order, when nothing under them was in use any more. Connections that were made
+   * under them go on to their end; those under any other root that is missing are ended.
+   *
+   * @generated from field: repeated bytes retired = 3;
+   */
+  retired: Uint8Array[];
 };
 
 /**

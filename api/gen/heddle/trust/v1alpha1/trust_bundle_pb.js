@@ -11,7 +11,7 @@ import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
  * Describes the file heddle/trust/v1alpha1/trust_bundle.proto.
  */
 export const file_heddle_trust_v1alpha1_trust_bundle = /*@__PURE__*/
-  fileDesc("CihoZWRkbGUvdHJ1c3QvdjFhbHBoYTEvdHJ1c3RfYnVuZGxlLnByb3RvEhVoZWRkbGUudHJ1c3QudjFhbHBoYTEiMgoLVHJ1c3RCdW5kbGUSFAoMdHJ1c3RfZG9tYWluGAEgASgJEg0KBXJvb3RzGAIgAygMYgZwcm90bzM");
+  fileDesc("CihoZWRkbGUvdHJ1c3QvdjFhbHBoYTEvdHJ1c3RfYnVuZGxlLnByb3RvEhVoZWRkbGUudHJ1c3QudjFhbHBoYTEiQwoLVHJ1c3RCdW5kbGUSFAoMdHJ1c3RfZG9tYWluGAEgASgJEg0KBXJvb3RzGAIgAygMEg8KB3JldGlyZWQYAyADKAxiBnByb3RvMw");
 
 /**
  * Describes the message heddle.trust.v1alpha1.TrustBundle.
