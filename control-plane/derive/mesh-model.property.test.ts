@@ -14,6 +14,9 @@ import {
 } from "../testing/objects.ts";
 import { MeshModel } from "./mesh-model.ts";
 
+/** Machines may be busy. */
+const TIMEOUT_MS = 120_000;
+
 const CONTEXT = {
   trustDomain: unwrap(parseTrustDomain("cluster.local")),
   cluster: "Kubernetes",
@@ -105,26 +108,30 @@ const publishedOf = (catalog: Catalog) =>
     policies: [...catalog.view("type.googleapis.com/istio.security.Authorization", node).names()].sort(),
   }));
 
-test("any sequence of changes ends in the model, and in the resources, of a fresh start", () => {
-  fc.assert(
-    fc.property(batches, (sequence) => {
-      const [model, catalog] = [new MeshModel(CONTEXT), new Catalog()];
-      const present = new Map<string, MeshObject>();
-      for (const batch of sequence) {
-        const changes = new Map<string, MeshObject | undefined>();
-        for (const [changed, isThere] of batch) {
-          const key = objectKey(changed);
-          changes.set(key, isThere ? changed : undefined);
-          if (isThere) present.set(key, changed);
-          else present.delete(key);
+test(
+  "any sequence of changes ends in the model, and in the resources, of a fresh start",
+  () => {
+    fc.assert(
+      fc.property(batches, (sequence) => {
+        const [model, catalog] = [new MeshModel(CONTEXT), new Catalog()];
+        const present = new Map<string, MeshObject>();
+        for (const batch of sequence) {
+          const changes = new Map<string, MeshObject | undefined>();
+          for (const [changed, isThere] of batch) {
+            const key = objectKey(changed);
+            changes.set(key, isThere ? changed : undefined);
+            if (isThere) present.set(key, changed);
+            else present.delete(key);
+          }
+          catalog.apply(model.apply(changes));
         }
-        catalog.apply(model.apply(changes));
-      }
-      const [fresh, freshCatalog] = [new MeshModel(CONTEXT), new Catalog()];
-      freshCatalog.apply(fresh.apply(present));
-      expect(contentOf(model)).toEqual(contentOf(fresh));
-      expect(publishedOf(catalog)).toEqual(publishedOf(freshCatalog));
-    }),
-    { numRuns: 1_000 },
-  );
-});
+        const [fresh, freshCatalog] = [new MeshModel(CONTEXT), new Catalog()];
+        freshCatalog.apply(fresh.apply(present));
+        expect(contentOf(model)).toEqual(contentOf(fresh));
+        expect(publishedOf(catalog)).toEqual(publishedOf(freshCatalog));
+      }),
+      { numRuns: 1_000 },
+    );
+  },
+  TIMEOUT_MS,
+);

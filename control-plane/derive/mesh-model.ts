@@ -11,6 +11,7 @@ import type { MeshContext } from "./mesh-context.ts";
 import { ObjectTables, scheduledAccount } from "./object-tables.ts";
 import { convertedPolicy, convertedPolicyName, type EffectiveMode, staticStrictPolicy } from "./peer-authentication.ts";
 import { isWorkload, podWorkload } from "./pod-workload.ts";
+import { type RouteChange, RouteModel } from "./route-model.ts";
 import { isInMesh, meshServiceName, serviceModel } from "./service-model.ts";
 import { sliceWorkload } from "./slice-workload.ts";
 
@@ -19,6 +20,7 @@ export interface ModelChange {
   readonly workloads: ReadonlyMap<string, Workload | undefined>;
   readonly services: ReadonlyMap<ServiceName, Service | undefined>;
   readonly policies: ReadonlyMap<string, Authorization | undefined>;
+  readonly routes: RouteChange;
 }
 
 /**
@@ -28,6 +30,7 @@ export interface ModelChange {
 export class MeshModel {
   readonly context: MeshContext;
   readonly tables = new ObjectTables();
+  readonly routes: RouteModel;
   readonly #services = new Map<ServiceName, Service>();
   readonly #policies = new Map<string, Authorization>();
   readonly #modes = new Map<string, EffectiveMode>();
@@ -38,6 +41,7 @@ export class MeshModel {
 
   constructor(context: MeshContext) {
     this.context = context;
+    this.routes = new RouteModel(context, this.tables);
   }
 
   workload(uid: string): Workload | undefined {
@@ -89,6 +93,7 @@ export class MeshModel {
           ? []
           : [...[...dirty.policies].map((key) => this.#derivePolicy(key)), this.#deriveStatic()],
       ),
+      routes: this.routes.apply(changes),
     };
   }
 

@@ -10,7 +10,7 @@ import type { ServiceAccountObject } from "#mesh/objects/service-account.ts";
 import type { ServiceObject } from "#mesh/objects/service.ts";
 import { IndexedTable } from "./indexed-table.ts";
 import { isWorkload } from "./pod-workload.ts";
-import { backendServices, parentServices } from "./route-references.ts";
+import { backendNamespaces, backendServices, parentServices } from "./route-references.ts";
 
 /** `namespace/name`, or the name alone for objects that live in no namespace: the key within a kind. */
 export const tableKey = ({ metadata }: MeshObject): string =>
@@ -23,7 +23,9 @@ export interface ObjectChange {
 }
 
 /** Routes are found by the Services that they attach to and by those that they send requests to. */
-export type RouteIndex = "parent" | "backend";
+export type RouteIndex = "parent" | "backend" | "backend namespace";
+
+const ROUTE_INDEXES = { parent: parentServices, backend: backendServices, "backend namespace": backendNamespaces };
 
 /** All objects, found by what others of them refer to. */
 export class ObjectTables {
@@ -49,14 +51,8 @@ export class ObjectTables {
     address: ({ endpoints }) => endpoints.flatMap(addressWithoutPod),
   });
   readonly peerAuthentications = new IndexedTable<PeerAuthenticationObject, "namespace">({ namespace: inNamespace });
-  readonly httpRoutes = new IndexedTable<HttpRouteObject, RouteIndex>({
-    parent: parentServices,
-    backend: backendServices,
-  });
-  readonly grpcRoutes = new IndexedTable<GrpcRouteObject, RouteIndex>({
-    parent: parentServices,
-    backend: backendServices,
-  });
+  readonly httpRoutes = new IndexedTable<HttpRouteObject, RouteIndex>(ROUTE_INDEXES);
+  readonly grpcRoutes = new IndexedTable<GrpcRouteObject, RouteIndex>(ROUTE_INDEXES);
   readonly referenceGrants = new IndexedTable<ReferenceGrantObject, "namespace">({ namespace: inNamespace });
 
   /** Puts an object in, or takes it out with undefined. @param key as of mesh/objects: `Pod shop/web-0` */

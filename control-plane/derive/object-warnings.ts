@@ -1,3 +1,5 @@
+import type { RouteParentStatus } from "#mesh/admin/control-plane-status.ts";
+import type { RouteObject } from "./route-references.ts";
 import type { MeshKind, MeshObject } from "#mesh/objects/mesh-object.ts";
 import type { PeerAuthenticationObject } from "#mesh/objects/peer-authentication.ts";
 import { isCaptured, type PodObject } from "#mesh/objects/pod.ts";
@@ -10,7 +12,11 @@ import { serviceWarnings, sliceWarnings } from "./service-warnings.ts";
  * What a person should know about objects that are in order each by itself: that they refer to nothing, have no effect, or
  * another effect than one might think. By key (`Service shop/web`); objects without a warning are left out.
  */
-export const objectWarnings = (tables: ObjectTables, rootNamespace: string): ReadonlyMap<string, readonly string[]> => {
+export const objectWarnings = (
+  tables: ObjectTables,
+  rootNamespace: string,
+  routes: ReadonlyMap<string, readonly RouteParentStatus[]> = new Map(),
+): ReadonlyMap<string, readonly string[]> => {
   const warnings = new Map<string, readonly string[]>();
   const collect = <Kind extends MeshKind>(
     kind: Kind,
@@ -28,8 +34,10 @@ export const objectWarnings = (tables: ObjectTables, rootNamespace: string): Rea
   collect("PeerAuthentication", tables.peerAuthentications.values(), (policy) =>
     policyWarnings(tables, rootNamespace, policy),
   );
-  collect("HTTPRoute", tables.httpRoutes.values(), routeWarnings);
-  collect("GRPCRoute", tables.grpcRoutes.values(), routeWarnings);
+  const routeWarningsOf = (route: RouteObject): readonly string[] =>
+    routeWarnings(route, routes.get(`${route.kind} ${tableKey(route)}`) ?? []);
+  collect("HTTPRoute", tables.httpRoutes.values(), routeWarningsOf);
+  collect("GRPCRoute", tables.grpcRoutes.values(), routeWarningsOf);
   return warnings;
 };
 

@@ -1,4 +1,5 @@
 import type { PeerAuthenticationObject } from "#mesh/objects/peer-authentication.ts";
+import { createdMs } from "./creation-time.ts";
 import { type Authorization, type Clause, type Match, policyName } from "#mesh/policies/authorization.ts";
 
 /** What holds after inheritance. DISABLE has become PERMISSIVE: a captured pod takes tunnels and plaintext alike. */
@@ -102,11 +103,6 @@ const strictOn = (port: number): Match => ({
 });
 
 const byAge = (a: PeerAuthenticationObject, b: PeerAuthenticationObject): number => {
-  const age = createdMs(a) - createdMs(b);
+  const age = createdMs(a.metadata) - createdMs(b.metadata);
   return age !== 0 && !Number.isNaN(age) ? age : a.metadata.name < b.metadata.name ? -1 : 1;
-};
-
-const createdMs = ({ metadata }: PeerAuthenticationObject): number => {
-  const ms = Date.parse(metadata.creationTimestamp ?? "");
-  return Number.isNaN(ms) ? Infinity : ms;
 };

@@ -24,6 +24,11 @@ export const backendServices = (route: RouteObject): readonly string[] => [
   ),
 ];
 
+/** Namespaces of the Services that a route sends requests or copies of them to. */
+export const backendNamespaces = (route: RouteObject): readonly string[] => [
+  ...new Set(backendReferences(route).map(({ namespace }) => namespace ?? route.metadata.namespace)),
+];
+
 /** Everything that a route sends requests or copies of them to. */
 export const backendReferences = (route: RouteObject): readonly BackendReference[] =>
   route.rules.flatMap(({ backends, filters }) =>

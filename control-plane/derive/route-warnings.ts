@@ -1,11 +1,24 @@
-import type { RouteObject } from "./route-references.ts";
+import type { RouteCondition, RouteParentStatus } from "#mesh/admin/control-plane-status.ts";
+import { referencedService, type RouteObject } from "./route-references.ts";
 
 /** What a person should know about a route that is in order by itself. */
-export const routeWarnings = (route: RouteObject): readonly string[] => [
+export const routeWarnings = (route: RouteObject, parents: readonly RouteParentStatus[]): readonly string[] => [
   // Goes when routes reach the nodes.
   "has no effect yet: nodes do not route HTTP, and its Services are served as without it",
   ...(route.hostnames.length > 0 ? ["hostnames have no meaning for a Service as parent (GEP-1294)"] : []),
+  ...(parents.length === 0 ? ["names no Service as parent: the mesh has nothing to do with it"] : []),
   ...route.rules.flatMap(({ index, ignored }) =>
     ignored.map((field) => `spec.rules[${index}].${field} is ignored: it is not supported yet`),
   ),
+  ...parents.flatMap(({ parentRef, conditions }) =>
+    conditions
+      .filter(isBad)
+      .map(
+        ({ type, status, reason, message }) =>
+          `${type}=${status} (${reason}) at Service ${referencedService(route, parentRef)}: ${message}`,
+      ),
+  ),
 ];
+
+const isBad = ({ type, status }: RouteCondition): boolean =>
+  type === "PartiallyInvalid" ? status === "True" : status === "False";

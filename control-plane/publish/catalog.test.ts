@@ -56,7 +56,8 @@ test.each([
   ["selector", []],
 ] as const)("a policy of scope %s that nobody names goes to %j", (scope, nodes) => {
   const { catalog } = published(...PODS);
-  catalog.apply({ workloads: new Map(), services: new Map(), policies: new Map([["shop/p", policy(scope)]]) });
+  const none = { workloads: new Map(), services: new Map(), routes: new Map() };
+  catalog.apply({ ...none, policies: new Map([["shop/p", policy(scope)]]) });
   expect(["node-1", "node-2", "node-3"].filter((node) => names(catalog, AUTHORIZATION_TYPE, node).length > 0)).toEqual(
     nodes,
   );
@@ -64,7 +65,7 @@ test.each([
 
 test("a policy that is gone goes to nobody", () => {
   const { catalog } = published(...PODS);
-  const none = { workloads: new Map(), services: new Map() };
+  const none = { workloads: new Map(), services: new Map(), routes: new Map() };
   catalog.apply({ ...none, policies: new Map([["shop/p", policy("global")]]) });
   catalog.apply({ ...none, policies: new Map([["shop/p", undefined]]) });
   expect(names(catalog, AUTHORIZATION_TYPE, "node-1")).toEqual([]);

@@ -2,6 +2,7 @@ import type {
   ControlPlaneDump,
   NodeStatus,
   ObjectStatus,
+  RouteParentStatus,
   ServiceStatus,
   WorkloadStatus,
 } from "#mesh/admin/control-plane-status.ts";
@@ -18,7 +19,7 @@ export const configDump = (
   objects: readonly ObjectStatus[],
   nodes: readonly NodeStatus[],
 ): ControlPlaneDump => ({
-  objects: withWarnings(objects, objectWarnings(model.tables, model.context.rootNamespace)),
+  objects: withParents(withWarnings(objects, warningsOf(model)), model.routes.statuses()),
   workloads: [...model.workloads()].map((workload) => workloadStatus(workload, model)).sort(by(({ uid }) => uid)),
   services: [...model.services().values()].map((service) => serviceStatus(service, model)).sort(by(({ name }) => name)),
   policies: [...model.policies()]
@@ -26,6 +27,19 @@ export const configDump = (
     .sort(by(({ name }) => name)),
   nodes,
 });
+
+const warningsOf = (model: MeshModel): ReadonlyMap<string, readonly string[]> =>
+  objectWarnings(model.tables, model.context.rootNamespace, model.routes.statuses());
+
+/** What became of the version of a route that is in force. */
+const withParents = (
+  objects: readonly ObjectStatus[],
+  statuses: ReadonlyMap<string, readonly RouteParentStatus[]>,
+): readonly ObjectStatus[] =>
+  objects.map((object) => {
+    const parents = object.serving ? statuses.get(nameKey(object)) : undefined;
+    return parents ? { ...object, parents } : object;
+  });
 
 /** What the whole says of an object concerns the declaration of it that is in force. */
 const withWarnings = (

@@ -82,3 +82,27 @@ export const meshObject = (value: Fields): MeshObject => unwrap(readMeshObject(v
 /** Objects by their keys, as they are collected. */
 export const objectMap = (...values: readonly Fields[]): Map<string, MeshObject> =>
   new Map(values.map(meshObject).map((object) => [objectKey(object), object]));
+
+/** HTTPRoute or GRPCRoute `namespace/name` with a spec. */
+export const routeYaml = (
+  kind: "HTTPRoute" | "GRPCRoute",
+  name: string,
+  spec: Fields,
+  metadata: Fields = {},
+): Fields => ({
+  apiVersion: "gateway.networking.k8s.io/v1",
+  kind,
+  metadata: { ...named(name), ...metadata },
+  spec,
+});
+
+/** ReferenceGrant `namespace/name`: routes of `from` may refer to Services, or to the one named. */
+export const referenceGrantYaml = (name: string, from: string, kind: string, service?: string): Fields => ({
+  apiVersion: "gateway.networking.k8s.io/v1",
+  kind: "ReferenceGrant",
+  metadata: named(name),
+  spec: {
+    from: [{ group: "gateway.networking.k8s.io", kind, namespace: from }],
+    to: [{ group: "", kind: "Service", ...(service === undefined ? {} : { name: service }) }],
+  },
+});

@@ -1,3 +1,4 @@
+import type { ParentReference } from "../objects/gateway-reference.ts";
 import type { MutualTlsMode } from "../objects/peer-authentication.ts";
 import type { Problem } from "../objects/reader.ts";
 
@@ -23,6 +24,25 @@ export interface ObjectStatus {
   readonly serving: boolean;
   readonly problems: readonly Problem[];
   readonly warnings: readonly string[];
+  /** Of routes: what became of them at each parent that the mesh is responsible for. */
+  readonly parents?: readonly RouteParentStatus[];
+}
+
+/** An entry of a route's `status.parents` (Gateway API). */
+export interface RouteParentStatus {
+  /** Equal to the one in the route's spec, field for field. */
+  readonly parentRef: ParentReference;
+  readonly controllerName: string;
+  readonly conditions: readonly RouteCondition[];
+}
+
+export interface RouteCondition {
+  readonly type: "Accepted" | "ResolvedRefs" | "PartiallyInvalid";
+  readonly status: "True" | "False";
+  readonly reason: string;
+  readonly message: string;
+  /** `metadata.generation` of the route that it speaks of; 0 where nobody counts. */
+  readonly observedGeneration: number;
 }
 
 export interface WorkloadStatus {

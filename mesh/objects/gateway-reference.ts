@@ -1,5 +1,6 @@
 import { type Metadata, namespacedMetadata, parseDnsLabel, parseDnsSubdomain } from "./metadata.ts";
 import { optional, parsed, port, type Reader, required, strictObject, text } from "./reader.ts";
+import { boundedList } from "./route-text.ts";
 
 /** Metadata with the generation that a status speaks about; 0 where no API server counts. */
 export interface RouteMetadata extends Metadata {
@@ -49,6 +50,26 @@ export const parentReference: Reader<ParentReference> = strictObject({
   sectionName: optional(parsed(parseDnsSubdomain)),
   port: optional(port),
 });
+
+/** What a route attaches to. References to one parent must tell themselves apart. */
+export const parentReferences: Reader<readonly ParentReference[]> = (value, path, problems) => {
+  const parents = boundedList(parentReference, 0, 32)(value, path, problems);
+  const parentKey = (parent: ParentReference): string =>
+    JSON.stringify([isService(parent) ? "" : parent.group, parent.kind, parent.namespace, parent.name]);
+  const placeKey = (parent: ParentReference): string => JSON.stringify([parent.sectionName, parent.port]);
+  for (const [index, parent] of parents.entries()) {
+    const same = parents.filter((other) => parentKey(other) === parentKey(parent));
+    if (same.length > 1 && parent.sectionName === undefined && parent.port === undefined) {
+      problems.push({
+        path: `${path}[${index}]`,
+        message: "needs a sectionName or port beside others for this parent",
+      });
+    } else if (same.findIndex((other) => placeKey(other) === placeKey(parent)) < same.indexOf(parent)) {
+      problems.push({ path: `${path}[${index}]`, message: "is there twice" });
+    }
+  }
+  return parents;
+};
 
 /** Fields of a backendRef, to be read with those of its place. */
 export const backendReferenceFields = {

@@ -1,5 +1,5 @@
 import type { GrpcMatch, TextMatch } from "../routes/route.ts";
-import { type ParentReference, parentReference, routeMetadata, type RouteMetadata } from "./gateway-reference.ts";
+import { type ParentReference, parentReferences, routeMetadata, type RouteMetadata } from "./gateway-reference.ts";
 import { headerMatches } from "./http-route-match.ts";
 import { anything, object, optional, type Problem, type Reader, required, strictObject } from "./reader.ts";
 import { GRPC_FILTERS, routeFilters } from "./route-filter.ts";
@@ -100,7 +100,7 @@ const rules: Reader<readonly GrpcRuleObject[]> = (value, path, problems) => {
 };
 
 const spec = strictObject({
-  parentRefs: optional(boundedList(parentReference, 0, 32), []),
+  parentRefs: optional(parentReferences, []),
   hostnames: optional(boundedList(hostname, 0, 16), []),
   rules: optional(rules, []),
   useDefaultGateways: optional(knownWord([], "All", "None")),

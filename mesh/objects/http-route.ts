@@ -1,5 +1,5 @@
 import type { HttpMatch } from "../routes/route.ts";
-import { type ParentReference, parentReference, routeMetadata, type RouteMetadata } from "./gateway-reference.ts";
+import { type ParentReference, parentReferences, routeMetadata, type RouteMetadata } from "./gateway-reference.ts";
 import { EVERY_REQUEST, httpRouteMatch } from "./http-route-match.ts";
 import { anything, object, optional, type Problem, type Reader, required, strictObject } from "./reader.ts";
 import { HTTP_FILTERS, routeFilters } from "./route-filter.ts";
@@ -99,7 +99,7 @@ const rules: Reader<readonly HttpRuleObject[]> = (value, path, problems) => {
 };
 
 const spec = strictObject({
-  parentRefs: optional(boundedList(parentReference, 0, 32), []),
+  parentRefs: optional(parentReferences, []),
   hostnames: optional(boundedList(hostname, 0, 16), []),
   rules: optional(rules, [DEFAULT_RULE]),
   useDefaultGateways: optional(knownWord([], "All", "None")),

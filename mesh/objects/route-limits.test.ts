@@ -10,7 +10,9 @@ const backend = { name: "web", port: 80 };
 const many = <Item>(count: number, item: Item): readonly Item[] => Array.from({ length: count }, () => item);
 
 test.each<[string, unknown, string]>([
-  ["33 parents", { parentRefs: many(33, { name: "a" }) }, "spec.parentRefs"],
+  ["33 parents", { parentRefs: Array.from({ length: 33 }, (_, index) => ({ name: `a${index}` })) }, "spec.parentRefs"],
+  ["a parent twice", { parentRefs: many(2, { name: "a", port: 80 }) }, "spec.parentRefs[1]"],
+  ["a parent beside its port", { parentRefs: [{ name: "a", port: 80 }, { name: "a" }] }, "spec.parentRefs[1]"],
   ["17 hostnames", { hostnames: many(17, "a.b") }, "spec.hostnames"],
   ["17 rules", { rules: many(17, {}) }, "spec.rules"],
   ["no rule in a list", { rules: [] }, "spec.rules"],
