@@ -1,6 +1,7 @@
 import pino from "pino";
 import { systemClock } from "#mesh/clock.ts";
 import { encodeAgentRecord } from "../channel/agent-record.ts";
+import { wholeMessage } from "../channel/descriptor-channel.ts";
 import { openSupervisorChannel } from "../channel/supervisor-channel.ts";
 import { confineAgent } from "../kernel/confinement.ts";
 import { Agent } from "./agent.ts";
@@ -36,7 +37,7 @@ try {
     retire: () => endpoints.close(),
   });
   const supervisor = openSupervisorChannel(
-    (message) => agent.onMessage(message),
+    (message) => agent.onMessage(wholeMessage(message)),
     () => process.exit(0),
   );
   agent.start();

@@ -1,3 +1,5 @@
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
 import { Socket } from "node:net";
 import { once } from "node:events";
 import * as fc from "fast-check";
@@ -199,6 +201,27 @@ test.each([
   expect(() => receiveDescriptors(far.packets)).toThrow(/a message was cut/);
   expect(openDescriptors()).toBe(before);
   closeDescriptors([...descriptors, near.packets, near.bell, far.packets, far.bell]);
+});
+
+test("a receiver that may open no more files gets the message, what fits of its descriptors, and is told", () => {
+  const script = `
+    const { makeChannel, MAX_DESCRIPTORS, receiveDescriptors, sendPacket } = await import(process.argv[1]);
+    const { near, far } = makeChannel();
+    for (let round = 0; round < 2; round++) sendPacket(near.packets, { payload: Uint8Array.of(7), descriptors: Array(MAX_DESCRIPTORS).fill(0) });
+    const all = receiveDescriptors(far.packets);
+    console.log(JSON.stringify(all.map(({ payload, descriptors, isShort }) => [payload[0], descriptors.length < MAX_DESCRIPTORS, isShort])));`;
+  const command = [
+    process.execPath,
+    "--input-type=module",
+    "-e",
+    script,
+    join(import.meta.dirname, "descriptor-channel.ts"),
+  ];
+  const output = execFileSync("prlimit", ["--nofile=70:70", "--", ...command], { encoding: "utf8" });
+  expect(JSON.parse(output)).toEqual([
+    [7, true, true],
+    [7, true, true],
+  ]);
 });
 
 test("when the sender is gone nothing more arrives", () => {

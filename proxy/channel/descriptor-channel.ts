@@ -1,10 +1,13 @@
 import type { Socket } from "node:net";
+import { OPEN_FILES_REMEDY } from "../kernel/open-files.ts";
 import { close, lastError, type MessageHeader, must, recvmsg, sendmsg, shutdown, socketpair } from "../kernel/libc.ts";
 
 /** One message of a descriptor channel. Whoever receives it owns the descriptors and must close them. */
 export interface DescriptorMessage {
   readonly payload: Uint8Array;
   readonly descriptors: readonly number[];
+  /** Not all descriptors that were sent are there: the receiver's limit of open files is reached. */
+  readonly isShort?: boolean;
 }
 
 /** How many descriptors one message carries at most (the kernel allows 253). */
@@ -28,8 +31,10 @@ const SCM_RIGHTS = 1;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
 const MSG_CMSG_CLOEXEC = 0x4000_0000;
-/** The message or its descriptors did not fit: MSG_TRUNC, MSG_CTRUNC. */
-const MSG_CUT = 0x20 | 0x08;
+/** The message did not fit. */
+const MSG_TRUNC = 0x20;
+/** Its descriptors did not; what fitted is there. */
+const MSG_CTRUNC = 0x08;
 /** struct cmsghdr: length u64, level i32, type i32; then the descriptors, i32 each (unix(7)). */
 const CONTROL_HEADER_BYTES = 16;
 
@@ -130,7 +135,7 @@ const BELL = Uint8Array.of(1);
 /** Errors of sendmsg(2) that end when the receiver reads; ETOOMANYREFS: of the descriptors of all messages under way. */
 const IS_FULL: ReadonlySet<string> = new Set(["EAGAIN", "ENOBUFS", "ETOOMANYREFS"]);
 
-/** Receives everything that is there. @throws Error if the channel is broken; a cut message is a broken channel. */
+/** Receives everything that is there. @throws Error if the channel is broken; a cut message is a broken channel, one that is short of descriptors is not */
 export const receiveDescriptors = (packets: number): readonly DescriptorMessage[] => {
   const messages: DescriptorMessage[] = [];
   for (;;) {
@@ -138,6 +143,13 @@ export const receiveDescriptors = (packets: number): readonly DescriptorMessage[
     if (message === undefined) return messages;
     messages.push(message);
   }
+};
+
+/** For messages that mean nothing without all of their descriptors. @throws Error if some are missing; the others are closed then */
+export const wholeMessage = (message: DescriptorMessage): DescriptorMessage => {
+  if (!message.isShort) return message;
+  closeDescriptors(message.descriptors);
+  throw new Error(`recvmsg: the limit of open files is reached: ${OPEN_FILES_REMEDY}`);
 };
 
 /**
@@ -162,12 +174,14 @@ const receivePacket = (packets: number): DescriptorMessage | undefined => {
     throw new Error(`recvmsg: ${problem}`);
   }
   const descriptors = header.controlLength > CONTROL_HEADER_BYTES ? readControl() : [];
-  if ((header.flags & MSG_CUT) !== 0) {
+  const isShort = (header.flags & MSG_CTRUNC) !== 0;
+  const isTooLarge = (header.flags & MSG_TRUNC) !== 0 || (isShort && descriptors.length === MAX_DESCRIPTORS);
+  if (isTooLarge) {
     closeDescriptors(descriptors);
-    throw new Error("recvmsg: a message was cut; the limit of open files may be reached");
+    throw new Error("recvmsg: a message was cut");
   }
   // A sequenced packet of no bytes is the end of the stream.
-  return received === 0 ? undefined : { payload: inbox.slice(0, received), descriptors };
+  return received === 0 ? undefined : { payload: inbox.slice(0, received), descriptors, ...(isShort && { isShort }) };
 };
 
 const messageHeader = (payload: Uint8Array, control: Uint8Array | null): MessageHeader => ({

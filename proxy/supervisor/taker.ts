@@ -4,6 +4,7 @@ import {
   type DescriptorMessage,
   receiveDescriptors,
   sendPacket,
+  wholeMessage,
 } from "../channel/descriptor-channel.ts";
 import { openSupervisorChannel, type SupervisorChannel } from "../channel/supervisor-channel.ts";
 import { networkNamespaceOf } from "../kernel/network-namespace.ts";
@@ -44,7 +45,7 @@ export class Taker {
     this.pid = pid;
     this.#makePod = makePod;
     this.#channel = openSupervisorChannel(
-      (message) => this.#take(message),
+      (message) => this.#take(wholeMessage(message)),
       () => {
         this.#isGone = true;
         closeDescriptors([packets]);
@@ -157,7 +158,7 @@ const writeLine = (connection: number, line: object): void => {
 const answerOf = async (connection: number, pid: number): Promise<DescriptorMessage> => {
   const deadline = performance.now() + ANSWER_MS;
   for (;;) {
-    const [answer] = receiveDescriptors(connection);
+    const [answer] = receiveDescriptors(connection).map(wholeMessage);
     if (answer) return answer;
     if (performance.now() > deadline) throw new Error(`the supervisor ${pid} does not answer; it may hang`);
     await delay(LOOK_MS);

@@ -8,9 +8,11 @@ import type { SocketAddress } from "#mesh/socket-address.ts";
 import type { SpiffeId } from "#mesh/spiffe-id.ts";
 import { wakeAt } from "#mesh/wake-at.ts";
 import type { Workload } from "#mesh/workload.ts";
+import { OPEN_FILES_REMEDY } from "../kernel/open-files.ts";
 import type { ByteStream } from "../tunnel/byte-stream.ts";
 import type { IncomingTunnel, TunnelServer } from "../tunnel/tunnel.ts";
 import { serveTunnels } from "../tunnel/tunnel-server.ts";
+import type { Budget } from "./accept/budget.ts";
 import {
   type CapturedConnection,
   type CaptureProblem,
@@ -33,6 +35,8 @@ import { ConnectionRecord, type Vitals } from "./vitals/connection-record.ts";
 
 /** What every connection is served with. */
 export interface Pipeline extends ConnectContext {
+  /** Of all pods of the worker together. */
+  readonly descriptors: Budget;
   readonly vitals: Vitals;
   readonly clock: Clock;
   /** What can be expected is a value: this was thrown, and is a mistake of ours. The connection has ended. */
@@ -148,14 +152,15 @@ const serveRequest = async (
     service: pod.workload && calledService(snapshot, pod.workload, request),
     isMutualTls: true,
   });
-  const release = pod.connections.take();
+  const place = takePlace(mesh, pod.connections, 1);
+  const release = typeof place === "string" ? undefined : place;
   const refuse = (status: 400 | 401 | 503, { flag, reason, message }: Failure): void => {
     release?.();
     record.fail(flag, reason, message);
     request.refuse(status);
   };
   if (!target.ok) return refuse(target.error.status, { flag: "CONNECT", ...target.error });
-  if (!release) return refuse(503, tooMany(pod));
+  if (typeof place === "string") return refuse(503, noPlace(pod, place));
   try {
     const application = await admit(mesh, pod, record, identity, { source, destination: target.value });
     if ("reason" in application) {
@@ -170,6 +175,17 @@ const serveRequest = async (
     refuse(503, pod.isGone ? POD_GONE : MISTAKE);
     if (!pod.isGone) mesh.onMistake(pod, error);
   }
+};
+
+/** accept: somebody called the tunnel port. @returns whether there is a descriptor for it; if not, the connection has ended */
+export const admitHandshake = (mesh: Pipeline, pod: ServedPod, socket: Socket): boolean => {
+  const release = mesh.descriptors.take();
+  if (release) socket.once("close", release);
+  else {
+    refuseHandshake(mesh, pod, socket, TOO_MANY_OPEN_FILES);
+    socket.destroy();
+  }
+  return release !== undefined;
 };
 
 /** decrypt: somebody called the tunnel port and did not prove who it is. To be told before the socket is closed. */
@@ -218,11 +234,35 @@ const accept = (
   direction: "inbound" | "outbound",
 ): Accepted | undefined => {
   const { client, record, captured } = startRecord(mesh, socket, direction);
-  const release = pod.connections.take();
-  if (release) socket.once("close", release);
-  if (captured.ok && release) return { client, record, captured: captured.value };
-  turnAway(client, record, captured.ok ? tooMany(pod) : CAPTURE_PROBLEMS[captured.error]);
+  const place = takePlace(mesh, pod.connections, CAPTURED_DESCRIPTORS);
+  if (typeof place !== "string") socket.once("close", place);
+  if (!captured.ok) turnAway(client, record, CAPTURE_PROBLEMS[captured.error]);
+  else if (typeof place === "string") turnAway(client, record, noPlace(pod, place));
+  else return { client, record, captured: captured.value };
   return undefined;
+};
+
+/** The client's, and one to where it wants to go. */
+const CAPTURED_DESCRIPTORS = 2;
+
+/**
+ * A place for one more within a budget of the pod, and the descriptors that it needs.
+ * @returns how to give them back, or which of them is missing
+ */
+const takePlace = (
+  { descriptors }: Pipeline,
+  budget: Budget,
+  count: number,
+): (() => void) | "full" | "too-many-open-files" => {
+  const place = budget.take();
+  if (!place) return "full";
+  const files = descriptors.take(count);
+  if (!files) place();
+  if (!files) return "too-many-open-files";
+  return () => {
+    place();
+    files();
+  };
 };
 
 const startRecord = (mesh: Pipeline, socket: Socket, direction: "inbound" | "outbound") => {
@@ -257,6 +297,15 @@ const tooMany = ({ pod, connections }: ServedPod): Failure => ({
   reason: "too-many-connections",
   message: `${pod.namespace}/${pod.name} has ${connections.used} connections, which is its limit`,
 });
+
+const TOO_MANY_OPEN_FILES: Failure = {
+  flag: "CONNECT",
+  reason: "too-many-open-files",
+  message: `the worker may open no more files; ${OPEN_FILES_REMEDY}`,
+};
+
+const noPlace = (pod: ServedPod, missing: "full" | "too-many-open-files"): Failure =>
+  missing === "full" ? tooMany(pod) : TOO_MANY_OPEN_FILES;
 
 const tooManyTunnelConnections = ({ pod, tunnelConnections }: ServedPod): Failure => ({
   flag: "CONNECT",

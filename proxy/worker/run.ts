@@ -1,6 +1,7 @@
 import { Socket } from "node:net";
 import { makeStreamPair } from "../channel/descriptor-channel.ts";
 import { confineWorker } from "../kernel/confinement.ts";
+import { openFileLimit } from "../kernel/open-files.ts";
 import { socketDescriptor } from "../kernel/socket-descriptor.ts";
 import { readSettings } from "./settings.ts";
 import { Worker } from "./worker.ts";
@@ -21,8 +22,9 @@ const testSocketDescriptor = (): void => {
 try {
   const settings = readSettings(process.env);
   testSocketDescriptor();
+  const limit = openFileLimit();
   confineWorker();
-  new Worker(settings, () => performance.now(), log).start();
+  new Worker(settings, () => performance.now(), log, limit).start();
 } catch (error) {
   log(error instanceof Error ? (error.stack ?? error.message) : String(error));
   process.exit(1);

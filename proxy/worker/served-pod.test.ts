@@ -53,6 +53,7 @@ const servedPod = (isHeld = false) => {
     outbound: vi.fn<PodEvents["outbound"]>(),
     inbound: vi.fn<PodEvents["inbound"]>(),
     tunnel: vi.fn<PodEvents["tunnel"]>(),
+    mayHandshake: vi.fn<PodEvents["mayHandshake"]>(() => true),
     refusedHandshake: vi.fn<PodEvents["refusedHandshake"]>(),
     unready: vi.fn<PodEvents["unready"]>((_pod, socket) => void socket.resetAndDestroy()),
     needSockets: vi.fn<PodEvents["needSockets"]>(),

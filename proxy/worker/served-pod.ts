@@ -26,6 +26,8 @@ export interface PodEvents {
   readonly outbound: (pod: ServedPod, socket: Socket) => void;
   readonly inbound: (pod: ServedPod, socket: Socket) => void;
   readonly tunnel: (pod: ServedPod, socket: TLSSocket, peer: VerifiedPeer<SpiffeId>) => void;
+  /** Somebody called the tunnel port. @returns whether the handshake may begin; if not, the connection has ended */
+  readonly mayHandshake: (pod: ServedPod, socket: Socket) => boolean;
   readonly refusedHandshake: (pod: ServedPod, socket: Socket, problem: HandshakeProblem) => void;
   /** A connection came before the pod can be served, and waited long enough. */
   readonly unready: (pod: ServedPod, socket: Socket, direction: "inbound" | "outbound") => void;
@@ -100,7 +102,9 @@ export class ServedPod {
     this.#listeners = [
       this.#listener(outbound, isHeld, "outbound", (socket) => events.outbound(this, socket)),
       this.#listener(inbound, isHeld, "inbound", (socket) => events.inbound(this, socket)),
-      this.#listener(tunnel, isHeld, "tunnel", (socket) => this.#tunnelListener?.accept(socket)),
+      this.#listener(tunnel, isHeld, "tunnel", (socket) => {
+        if (events.mayHandshake(this, socket)) this.#tunnelListener?.accept(socket);
+      }),
     ];
   }
 

@@ -1,12 +1,16 @@
 import { systemClock } from "#mesh/clock.ts";
 import type { AgentOrder } from "../channel/agent-order.ts";
-import { closeDescriptors, type DescriptorMessage } from "../channel/descriptor-channel.ts";
+import { closeDescriptors, type DescriptorMessage, wholeMessage } from "../channel/descriptor-channel.ts";
 import { openSupervisorChannel, type SupervisorChannel } from "../channel/supervisor-channel.ts";
 import { decodeWorkerMessage, type WorkerMessage } from "../channel/message.ts";
 import { encodeWorkerRecord } from "../channel/worker-record.ts";
+import { OPEN_FILES_REMEDY } from "../kernel/open-files.ts";
+import { Budget } from "./accept/budget.ts";
 import { AgentLink } from "./agent-link.ts";
+import { connectionDescriptors } from "./connection-descriptors.ts";
 import { DISTRUSTED } from "./peer-trust.ts";
 import {
+  admitHandshake,
   type Pipeline,
   refuseHandshake,
   refuseUnready,
@@ -29,6 +33,8 @@ const REPORT_MS = 100;
 const LIFE_SIGN_REPORTS = 10;
 /** How long the agent may take to read the last report. */
 const LAST_REPORT_MS = 2_000;
+/** How often it is said that the limit of open files is reached. */
+const SAY_SHORT_MS = 60_000;
 /** How often idle tunnel connections are looked for. */
 const SWEEP_MS = 5_000;
 
@@ -46,15 +52,21 @@ export class Worker {
   #reports = 0;
   #needsRefresh = false;
   #retirement: Retirement | undefined;
+  #saidShortAt = Number.NEGATIVE_INFINITY;
   /** What the agent that we have now was not told yet. */
   #applied: number | undefined;
 
-  constructor(settings: WorkerSettings, now: () => number, log: (message: string) => void) {
+  /**
+   * @param now milliseconds of a clock that only goes forward
+   * @param openFileLimit how many descriptors the process may have
+   */
+  constructor(settings: WorkerSettings, now: () => number, log: (message: string) => void, openFileLimit: number) {
     this.#settings = settings;
     this.#feed = new SnapshotFeed(log);
     this.#pipeline = {
       snapshot: () => this.#feed.snapshot,
       roundRobin: new RoundRobin(),
+      descriptors: new Budget(connectionDescriptors(openFileLimit)),
       vitals: { metrics: new TcpMetrics(this.#counters), flows: this.#flows, now },
       clock: systemClock,
       settings,
@@ -80,8 +92,14 @@ export class Worker {
     }, SWEEP_MS);
   }
 
-  #onMessage({ payload, descriptors }: DescriptorMessage, now: () => number, log: (message: string) => void): void {
+  #onMessage(
+    { payload, descriptors, isShort = false }: DescriptorMessage,
+    now: () => number,
+    log: (message: string) => void,
+  ): void {
     const message = decodeWorkerMessage(payload);
+    if (message.kind !== "sockets") wholeMessage({ payload, descriptors, isShort });
+    else if (isShort) this.#sayShort(now(), log);
     if (message.kind === "agent") return this.#onAgent(descriptors);
     if (message.kind === "pod") return this.#onPod(message, descriptors, now, log);
     if (message.kind === "accept") return this.#accept();
@@ -92,6 +110,13 @@ export class Worker {
     if (message.kind === "drain") return pod.drain();
     this.#pods.delete(message.slot);
     pod.close();
+  }
+
+  /** Sockets that did not come are asked for again while somebody waits for them. */
+  #sayShort(now: number, log: (message: string) => void): void {
+    if (now - this.#saidShortAt < SAY_SHORT_MS) return;
+    this.#saidShortAt = now;
+    log(`the limit of open files is reached: ${OPEN_FILES_REMEDY}`);
   }
 
   #onAgent([descriptor = -1]: readonly number[]): void {
@@ -157,6 +182,7 @@ export class Worker {
       outbound: (pod, socket) => void serveOutbound(mesh, pod, socket),
       inbound: (pod, socket) => void serveInbound(mesh, pod, socket),
       tunnel: (pod, socket, peer) => serveTunnelConnection(mesh, pod, socket, peer),
+      mayHandshake: (pod, socket) => admitHandshake(mesh, pod, socket),
       refusedHandshake: (pod, socket, problem) => refuseHandshake(mesh, pod, socket, problem),
       unready: (pod, socket, direction) => refuseUnready(mesh, pod, socket, direction),
       needSockets: ({ slot }, sockets, count) =>

@@ -115,9 +115,13 @@ export class BareNode {
     chmodSync(join(this.directory, "token"), 0o644);
   }
 
-  /** @param env of the supervisor, beside what it must have */
-  async startSupervisor(env: Readonly<Record<string, string>> = {}): Promise<void> {
-    this.supervisor = this.sandbox.start([join(PROGRAM, "bin/node"), join(PROGRAM, "proxy/supervisor/main.ts")], {
+  /**
+   * @param env of the supervisor, beside what it must have
+   * @param prefix what starts it: a command that ends in the arguments it gets
+   */
+  async startSupervisor(env: Readonly<Record<string, string>> = {}, prefix: readonly string[] = []): Promise<void> {
+    const command = [...prefix, join(PROGRAM, "bin/node"), join(PROGRAM, "proxy/supervisor/main.ts")];
+    this.supervisor = this.sandbox.start(command, {
       env: {
         HEDDLE_NODE: "node-1",
         HEDDLE_RUN_DIR: join(this.directory, "run"),

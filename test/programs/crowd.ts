@@ -27,41 +27,43 @@ const isFromOwnAddress = (line: string, ownAddress: string | undefined): boolean
   (JSON.parse(line) as { peer: string }).peer === ownAddress?.replace(/^::ffff:/, "");
 
 /** @returns the socket if it opened, and whoever answers saw our address */
-const openOne = async (): Promise<Socket | undefined> => {
+const openOne = (): Promise<Socket | undefined> => {
+  const { promise, resolve } = Promise.withResolvers<Socket | undefined>();
   const socket = open(false);
-  let isLost = false;
-  socket.once("error", (error: NodeJS.ErrnoException) => {
-    isLost = true;
-    note(error.code ?? error.message);
+  let problem = "ended";
+  const fail = (): void => {
+    note(problem);
+    resolve(undefined);
+  };
+  socket.on("error", (error: NodeJS.ErrnoException) => (problem = error.code ?? error.message));
+  socket.once("close", fail);
+  socket.once("data", (line: Buffer) => {
+    if (isFromOwnAddress(String(line), socket.localAddress)) {
+      socket.off("close", fail);
+      resolve(socket);
+    } else {
+      problem = "wrong-address";
+      socket.destroy();
+    }
   });
-  try {
-    const [line] = (await once(socket, "data")) as [Buffer];
-    if (isFromOwnAddress(String(line), socket.localAddress)) return socket;
-    note("wrong-address");
-  } catch {
-    if (!isLost) note("lost");
-  }
-  socket.destroy();
-  return undefined;
+  return promise;
 };
 
 const WORDS = "there and back";
 
-const sayOn = (socket: Socket): Promise<void> =>
-  new Promise((resolve) => {
-    let heard = "";
-    socket.on("data", (chunk: Buffer) => {
-      heard += String(chunk);
-      if (heard.length < WORDS.length) return;
-      note(heard === WORDS ? "ok" : "wrong-bytes");
-      socket.end();
-    });
-    socket.once("close", () => {
-      if (heard.length < WORDS.length) note("unanswered");
-      resolve();
-    });
-    socket.write(WORDS);
+const sayOn = async (socket: Socket): Promise<void> => {
+  if (socket.destroyed) return note("lost");
+  let heard = "";
+  socket.on("data", (chunk: Buffer) => {
+    heard += String(chunk);
+    if (heard.length < WORDS.length) return;
+    note(heard === WORDS ? "ok" : "wrong-bytes");
+    socket.end();
   });
+  socket.write(WORDS);
+  await new Promise((resolve) => socket.once("close", resolve));
+  if (heard.length < WORDS.length) note("unanswered");
+};
 
 const callOne = (): Promise<void> =>
   new Promise((resolve) => {

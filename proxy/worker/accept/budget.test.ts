@@ -13,6 +13,15 @@ test("so many may be taken and no more, and one that is given back may be taken 
   expect(budget.take()).toBeUndefined();
 });
 
+test("several are taken together or not at all", () => {
+  const budget = new Budget(3);
+  const two = budget.take(2);
+  expect(budget.take(2)).toBeUndefined();
+  expect(budget.used).toBe(2);
+  two?.();
+  expect(budget.used).toBe(0);
+});
+
 test("what is given back twice counts once, whatever was taken meanwhile", () => {
   fc.assert(
     fc.property(fc.array(fc.oneof(fc.constant("take" as const), fc.nat(20)), { maxLength: 50 }), (steps) => {

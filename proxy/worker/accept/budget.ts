@@ -1,4 +1,4 @@
-/** How many of something one pod may have at the same time. */
+/** How many of something there may be at the same time. */
 export class Budget {
   readonly #max: number;
   #used = 0;
@@ -11,14 +11,14 @@ export class Budget {
     return this.#used;
   }
 
-  /** @returns how to give it back, once; undefined when nothing is left */
-  take(): (() => void) | undefined {
-    if (this.#used >= this.#max) return undefined;
-    this.#used++;
-    let taken = true;
+  /** @returns how to give them back, once; undefined when so many are not left */
+  take(count = 1): (() => void) | undefined {
+    if (this.#used + count > this.#max) return undefined;
+    this.#used += count;
+    let taken = count;
     return () => {
-      if (taken) this.#used--;
-      taken = false;
+      this.#used -= taken;
+      taken = 0;
     };
   }
 }
