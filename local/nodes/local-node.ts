@@ -13,6 +13,7 @@ import type { NodeReport } from "../status.ts";
 import { NodeUpgrade, paceEnvironment, type UpgradeEvent, type UpgradePace } from "./node-upgrade.ts";
 import { JoinToken } from "./join-token.ts";
 import type { ProcessPlan } from "./node-processes.ts";
+import { SupervisorWatch } from "./supervisor-watch.ts";
 
 export interface LocalNodeSettings {
   readonly node: number;
@@ -33,6 +34,9 @@ const STATUS_TIMEOUT_MS = 1_000;
 const CONTROL_PLANE_START_MS = 5_000;
 /** What a supervisor gets to end its workers in order. */
 const STOP_GRACE_MS = 2_000;
+/** Longer than it is waited for an answer; a question must not wait for ever. */
+const SILENCE_MS = 60_000;
+const HUNG = "the supervisor does not answer; ending it, so that another takes its place";
 
 /** One node of a local mesh: its supervisor, the connection to it, and its proof of who it is. */
 export class LocalNode {
@@ -42,6 +46,7 @@ export class LocalNode {
   #agent: UnixClient;
   readonly #settings: LocalNodeSettings;
   readonly #joinToken: JoinToken;
+  readonly #watch: SupervisorWatch;
   #isStopped = false;
   #upgrade: NodeUpgrade | undefined;
 
@@ -53,6 +58,15 @@ export class LocalNode {
     this.#supervisor = new ManagedProcess({ ...supervisor, log, clock, random });
     this.link = new EnrolmentLink({ path: layout.enrolSocket, clock, random, onLost: onCaptureLost });
     this.#agent = new UnixClient(layout.agentSocket);
+    this.#watch = new SupervisorWatch({
+      ask: () => this.link.supervisor(SILENCE_MS),
+      isExpected: () => this.link.connected && this.#upgrade === undefined,
+      onHung: (looks) => {
+        log.write(`${JSON.stringify({ level: "error", process: "runtime", node: this.name, looks, msg: HUNG })}\n`);
+        this.#supervisor.kill();
+      },
+      clock,
+    });
     this.#joinToken = new JoinToken({
       node: this.name,
       path: layout.joinToken,
@@ -99,6 +113,7 @@ export class LocalNode {
     mkdirSync(agentFolder, { mode: 0o700 });
     chownSync(agentFolder, this.#settings.agentUid, this.#settings.agentUid);
     this.link.open();
+    this.#watch.start();
     void this.#joinToken.keep();
     void this.#startSupervisor();
   }
@@ -106,6 +121,7 @@ export class LocalNode {
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#joinToken.close();
+    this.#watch.stop();
     this.link.close();
     await Promise.all([this.#upgrade?.stop(STOP_GRACE_MS), this.#supervisor.stop(STOP_GRACE_MS)]);
   }

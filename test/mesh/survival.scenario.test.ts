@@ -165,6 +165,17 @@ test("with the supervisor gone traffic of its pods is refused, not passed in cle
   expect(new Set(policies)).toEqual(new Set(["mutual_tls"]));
 });
 
+test("a supervisor that hangs is ended by whoever started it, and replaced", async () => {
+  const address = await mesh.address("shop/web");
+  const before = await worker(2);
+  await mesh.signal({ node: "node-2", role: "supervisor", signal: "SIGSTOP" });
+  await expect
+    .poll(async () => (await worker(2))?.startId ?? before?.startId, { timeout: 60_000 })
+    .not.toBe(before?.startId);
+  await expect.poll(isReady, { timeout: 60_000 }).toBe(true);
+  await expect.poll(() => mesh.ask("shop/client", address).catch(String), soon).toMatchObject({ pod: "web" });
+});
+
 test("a running pod that is enrolled keeps its connections, and its next ones are protected", async () => {
   mesh.write(
     "plain.yaml",

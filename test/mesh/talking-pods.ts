@@ -166,7 +166,7 @@ export class TalkingPods extends TestMesh {
   }
 
   /** Process ids of the mesh's processes of one kind, as this test sees them. */
-  pids(program: "proxy/worker/main.ts" | "proxy/agent/main.ts" | "proxy/supervisor/main.ts"): readonly number[] {
+  pids(program: `${"proxy/worker" | "proxy/agent" | "proxy/supervisor" | "control-plane"}/main.ts`): readonly number[] {
     const all = readdirSync("/proc").filter((name) => /^[0-9]+$/.test(name));
     // `unshare` has the same words in its command line, and is outside.
     const inside = all.filter((pid) => pidNamespace(pid) !== pidNamespace("self"));
