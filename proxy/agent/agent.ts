@@ -120,7 +120,7 @@ export class Agent {
       },
       connected: (isConnected: boolean, problem: string | undefined) => this.#onConnected(isConnected, problem),
     };
-    this.#stream = new ControlStream(() => this.#client.openDiscovery(), settings.node, handler, clock, random);
+    this.#stream = new ControlStream((anew) => this.#client.openDiscovery(anew), settings.node, handler, clock, random);
   }
 
   start(): void {
@@ -242,7 +242,7 @@ export class Agent {
     if (jumpMs === 0) return;
     const seconds = Math.round(jumpMs / 1_000);
     this.#logger.warn({ seconds }, "the clock of this node was set, or the node slept: certificates are judged by it");
-    this.certificates.clockChanged();
+    this.certificates.retryFailed();
   }
 
   /** Takes a response over, and tells the workers, once every type is there. */
@@ -282,8 +282,11 @@ export class Agent {
     if (state.isConnected === isConnected) return;
     state.isConnected = isConnected;
     state.since = this.#clock.now();
-    if (isConnected) this.#logger.info("connected to the control plane");
-    else {
+    if (isConnected) {
+      this.#logger.info("connected to the control plane");
+      // Pods that came meanwhile wait for their first certificates.
+      this.certificates.retryFailed();
+    } else {
       state.terminations++;
       this.#logger.warn({ problem: state.lastError }, "the control plane is away; what it last said stays in force");
     }

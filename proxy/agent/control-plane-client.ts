@@ -1,5 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { constants } from "node:crypto";
+import { subscribe } from "node:diagnostics_channel";
+import type { Socket } from "node:net";
 import { createSecureContext } from "node:tls";
 import {
   Client,
@@ -56,17 +58,29 @@ export class ControlPlaneClient {
   #client: { readonly grpc: Client; readonly roots: string } | undefined;
   /** Connections with earlier roots, which the control stream may still be using. */
   readonly #older: Client[] = [];
+  /** Connections to the control plane: gRPC does not close one that hangs in its handshake, and they would add up. */
+  readonly #sockets = new Set<Socket>();
 
   /** @param extraRoots PEM of the roots that the control stream brought, newer than the file perhaps */
   constructor(settings: AgentSettings, extraRoots: () => string) {
     this.#settings = settings.controlPlane;
     this.#cluster = settings.cluster;
     this.#extraRoots = extraRoots;
+    subscribe("net.client.socket", (message) => this.#watch((message as { readonly socket: Socket }).socket));
   }
 
-  /** Opens the control stream; there is none at the moment. @throws Error if a file cannot be read */
-  async openDiscovery(): Promise<DiscoveryStream> {
+  /**
+   * Opens the control stream; there is none at the moment.
+   * @param onNewConnection gives up the one there is, on which nothing is heard
+   * @throws Error if a file cannot be read
+   */
+  async openDiscovery(onNewConnection: boolean): Promise<DiscoveryStream> {
     for (const client of this.#older.splice(0)) client.close();
+    if (onNewConnection) {
+      this.#client?.grpc.close();
+      this.#client = undefined;
+      for (const socket of this.#sockets) socket.destroy();
+    }
     const { path, requestSerialize, responseDeserialize } = discoveryService.DeltaAggregatedResources;
     const [client, metadata] = await Promise.all([this.#connect(), this.#metadata()]);
     return client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata);
@@ -109,6 +123,13 @@ export class ControlPlaneClient {
     if (this.#client) this.#older.push(this.#client.grpc);
     this.#client = { grpc, roots };
     return grpc;
+  }
+
+  #watch(socket: Socket): void {
+    socket.once("connect", () => {
+      if (this.#settings.address.endsWith(`:${socket.remotePort}`)) this.#sockets.add(socket);
+    });
+    socket.once("close", () => this.#sockets.delete(socket));
   }
 
   async #metadata(): Promise<Metadata> {

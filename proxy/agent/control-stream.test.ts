@@ -216,3 +216,27 @@ test("a stream that cannot be opened is said with the reason", async () => {
   await settled();
   expect(handler.connected.mock.calls).toEqual([[false, "Error: ENOENT: /run/token"]]);
 });
+
+test("a stream on which nothing is heard for 30 s is given up, with the connection under it", async () => {
+  const { clock, open, streams, handler } = await connected();
+  await clock.pass(29_999);
+  expect(open.mock.calls).toEqual([[false]]);
+  await clock.pass(1);
+  expect(handler.connected.mock.calls).toEqual([[false, "nothing was heard for 30 s"]]);
+  await clock.pass(50);
+  expect(open.mock.calls).toEqual([[false], [true]]);
+  streams.at(-1)?.end("14 UNAVAILABLE");
+  await clock.pass(100);
+  expect(open.mock.calls).toEqual([[false], [true], [false]]);
+});
+
+test("one on which something was heard may be silent for as long as it likes", async () => {
+  const { clock, open, latest } = await connected();
+  await clock.pass(20_000);
+  latest().respond(response);
+  await clock.pass(3_600_000);
+  expect(open).toHaveBeenCalledTimes(1);
+  latest().end("14 UNAVAILABLE");
+  await clock.pass(50);
+  expect(open.mock.calls).toEqual([[false], [false]]);
+});

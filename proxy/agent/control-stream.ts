@@ -10,6 +10,11 @@ import { RESOURCE_TYPES, type ResourceUpdate } from "./resource-store.ts";
 import type { ResourceKind } from "../channel/agent-order.ts";
 
 const BACKOFF: BackoffSettings = { firstMs: 50, maxMs: 15_000, jitter: 0.2 };
+/**
+ * How long a stream may take for its first response, which always comes: gRPC itself waits without end for a control plane
+ * that takes connections and says nothing on them.
+ */
+const FIRST_RESPONSE_MS = 30_000;
 /** google.rpc.Code INVALID_ARGUMENT */
 const INVALID_ARGUMENT = 3;
 /** Reasons in one NACK; the rest is counted. */
@@ -37,16 +42,19 @@ export interface ControlStreamHandler {
  * only differences are sent; what was refused is not held.
  */
 export class ControlStream {
-  readonly #open: () => Promise<DiscoveryStream>;
+  readonly #open: (onNewConnection: boolean) => Promise<DiscoveryStream>;
   readonly #nodeId: string;
   readonly #handler: ControlStreamHandler;
   readonly #clock: Clock;
   readonly #random: () => number;
   #stream: DiscoveryStream | undefined;
   #attempt = 0;
+  /** The last one said nothing: what it was opened on is not to be trusted. */
+  #wasSilent = false;
+  #stopWaiting: () => void = () => undefined;
 
   constructor(
-    open: () => Promise<DiscoveryStream>,
+    open: (onNewConnection: boolean) => Promise<DiscoveryStream>,
     nodeId: string,
     handler: ControlStreamHandler,
     clock: Clock,
@@ -61,7 +69,7 @@ export class ControlStream {
 
   /** Connects, and goes on doing so. */
   start(): void {
-    this.#open().then(
+    this.#open(this.#wasSilent).then(
       (stream) => this.#run(stream),
       (error: unknown) => this.#ended(String(error)),
     );
@@ -69,10 +77,19 @@ export class ControlStream {
 
   #run(stream: DiscoveryStream): void {
     this.#stream = stream;
+    this.#wasSilent = false;
+    this.#stopWaiting = this.#clock.after(FIRST_RESPONSE_MS, () => {
+      this.#wasSilent = true;
+      stream.cancel();
+    });
     stream.on("data", (response: DeltaDiscoveryResponse) => this.#receive(stream, response));
     // The status, which always comes, says the same.
     stream.on("error", () => undefined);
-    stream.once("status", ({ details }) => this.#ended(details || "the control plane ended the stream"));
+    stream.once("status", ({ details }) => {
+      this.#stopWaiting();
+      const problem = details || "the control plane ended the stream";
+      this.#ended(this.#wasSilent ? `nothing was heard for ${FIRST_RESPONSE_MS / 1000} s` : problem);
+    });
     let isFirst = true;
     for (const [typeUrl, kind] of RESOURCE_TYPES) {
       const node = { id: this.#nodeId, metadata: { NODE_NAME: this.#nodeId } };
@@ -87,6 +104,7 @@ export class ControlStream {
 
   #receive(stream: DiscoveryStream, response: DeltaDiscoveryResponse): void {
     this.#attempt = 0;
+    this.#stopWaiting();
     this.#handler.connected(true, undefined);
     const { typeUrl, nonce, systemVersionInfo } = response;
     const kind = RESOURCE_TYPES.get(typeUrl);

@@ -20,6 +20,10 @@ export class FakeStream extends EventEmitter {
     this.emit("data", message);
   }
 
+  cancel(): void {
+    this.end("Cancelled on client");
+  }
+
   /** As grpc-js ends a stream: an error where the status is one, and the status in any case. */
   end(details = ""): void {
     if (details !== "") this.emit("error", new Error(details));

@@ -337,8 +337,8 @@ test("when the clock was set, what failed is asked for at once, and nothing else
   await clock.pass(HOUR_MS);
   sign.mockClear();
   sign.mockImplementation((csr, _, lifetimeMs) => Promise.resolve(answerTo(csr, lifetimeMs, clock.now())));
-  manager.clockChanged();
-  manager.clockChanged();
+  manager.retryFailed();
+  manager.retryFailed();
   await settled();
   expect([sign.mock.calls.length, held().length]).toEqual([1, 2]);
 });

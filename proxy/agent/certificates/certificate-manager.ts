@@ -109,8 +109,8 @@ export class CertificateManager {
     }
   }
 
-  /** The clock was set: what failed by the time that it was may work now, and nobody has to wait for the next attempt. */
-  clockChanged(): void {
+  /** The clock was set, or the control plane is back: what failed may work now, and nobody has to wait for the next attempt. */
+  retryFailed(): void {
     for (const entry of this.#entries.values()) {
       if (entry.isRequested || entry.failures === 0) continue;
       entry.cancel();
