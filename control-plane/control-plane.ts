@@ -76,7 +76,7 @@ export class ControlPlane {
     authority: CertificateAuthority,
     tokens: JoinTokens,
   ) {
-    const { trustDomain, cluster, rootNamespace } = settings;
+    const { trustDomain, cluster, rootNamespace, areReferenceGrantsRequired } = settings;
     this.#settings = settings;
     this.#log = log;
     this.#authority = authority;
@@ -84,8 +84,11 @@ export class ControlPlane {
     this.#source = source;
     this.#nodes = new NodeRegistry(trustDomain, clock);
     this.#serving = new ServingCertificate(authority, clock, log, Math.random);
-    this.#pipeline = new Pipeline({ trustDomain, cluster, rootNamespace }, clock, log, (names) =>
-      discovery.publish(names),
+    this.#pipeline = new Pipeline(
+      { trustDomain, cluster, rootNamespace, areReferenceGrantsRequired },
+      clock,
+      log,
+      (names) => discovery.publish(names),
     );
     this.#keeper = new AuthorityKeeper({
       authority,

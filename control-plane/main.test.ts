@@ -138,3 +138,55 @@ test("a port that somebody has is said, and the process ends", async () => {
   expect(await child.ended).toBe(1);
   expect(child.lines().at(-1)?.msg).toContain(`cannot listen on ${target}`);
 });
+
+test("what became of a route at its Service is shown, and a route with mistakes leaves the last good one in force", async () => {
+  const directory = temporaryDirectory();
+  const route = (backendPort: number, weight: number) =>
+    `apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {namespace: shop, name: split, generation: 3}
+spec:
+  parentRefs: [{group: core, kind: Service, name: a}]
+  rules: [{backendRefs: [{name: a, port: ${backendPort}, weight: ${weight}}]}]
+`;
+  writeFiles(directory, {
+    "objects/a.yaml": service("a").replace("{ports", "{clusterIP: 10.96.0.1, ports"),
+    "objects/route.yaml": route(81, 1),
+  });
+  const { admin } = await startIn(directory);
+  const shown = async () => {
+    const { objects } = await admin.dump();
+    const object = objects.find(({ kind }) => kind === "HTTPRoute");
+    const [parent] = object?.parents ?? [];
+    return {
+      accepted: object?.accepted,
+      parentRef: parent?.parentRef,
+      conditions: parent?.conditions.map(({ reason, observedGeneration }) => [reason, observedGeneration]),
+      problems: object?.problems.map(({ path }) => path),
+    };
+  };
+  const parentRef = { group: "core", kind: "Service", name: "a" };
+  expect(await shown()).toEqual({
+    accepted: true,
+    parentRef,
+    conditions: [
+      ["Accepted", 3],
+      ["BackendNotFound", 3],
+    ],
+    problems: [],
+  });
+  const good = [
+    ["Accepted", 3],
+    ["ResolvedRefs", 3],
+  ];
+  writeFiles(directory, { "objects/route.yaml": route(80, 1) });
+  await vi.waitFor(async () => expect((await shown()).conditions).toEqual(good), { timeout: 60_000, interval: 100 });
+  writeFiles(directory, { "objects/route.yaml": route(80, -1) });
+  const refused = {
+    accepted: false,
+    parentRef,
+    conditions: good,
+    problems: ["spec.rules[0].backendRefs[0].weight"],
+  };
+  await vi.waitFor(async () => expect(await shown()).toEqual(refused), { timeout: 60_000, interval: 100 });
+}, 180_000);

@@ -12,6 +12,8 @@ export interface Settings {
   readonly cluster: string;
   /** Policies in this namespace concern the whole mesh. */
   readonly rootNamespace: string;
+  /** Whether routes need a ReferenceGrant to send requests to another namespace. */
+  readonly areReferenceGrantsRequired: boolean;
   readonly objectsDirectory: string;
   /** Where the runtime writes what an API server would assign. Undefined: the objects say it themselves. */
   readonly assignedDirectory: string | undefined;
@@ -45,6 +47,7 @@ export const readSettings = (
     trustDomain: variable("HEDDLE_TRUST_DOMAIN", "cluster.local", parseTrustDomain),
     cluster: variable("HEDDLE_CLUSTER", "Kubernetes", parseCluster),
     rootNamespace: variable("HEDDLE_ROOT_NAMESPACE", "istio-system", parseDnsLabel),
+    areReferenceGrantsRequired: variable("HEDDLE_REQUIRE_REFERENCE_GRANTS", "false", parseFlag),
     objectsDirectory: variable("HEDDLE_OBJECTS_DIR", undefined, parsePath),
     assignedDirectory: given(env.HEDDLE_ASSIGNED_DIR),
     authorityDirectory: variable("HEDDLE_CA_DIR", undefined, parsePath),
@@ -100,6 +103,9 @@ const parseLeafLifetime = (text: string): Result<number, string> => {
     `${text} is not between ${formatDuration(MIN_LEAF_LIFETIME_MS)} and ${formatDuration(MAX_LEAF_LIFETIME_MS)}`,
   );
 };
+
+const parseFlag = (text: string): Result<boolean, string> =>
+  text === "true" || text === "false" ? ok(text === "true") : err(`${JSON.stringify(text)} is neither true nor false`);
 
 const parseLogLevel = (text: string): Result<LogLevel, string> => {
   const level = LOG_LEVELS.find((candidate) => candidate === text);
