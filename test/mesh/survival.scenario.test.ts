@@ -21,6 +21,10 @@ const worker = async (node: number) => (await mesh.status()).nodes[node - 1]?.ag
 const isReady = async (): Promise<boolean> =>
   (await mesh.status()).nodes.every(({ agent }) => agent?.ready === true && agent.workers.length > 0);
 
+/** An agent that was replaced has no certificates at first, and a worker that is replaced then has none either. */
+const hasCertificates = async (): Promise<boolean> =>
+  (await mesh.status()).nodes.every(({ agent }) => agent?.certificates.every(({ state }) => state === "valid"));
+
 /** Waits until a node logs connection after connection to the port that is under load. */
 const loadRuns = (node: number): Promise<void> => {
   const opened = (): number =>
@@ -97,6 +101,7 @@ test("an agent that is killed takes nobody along, and comes back", async () => {
   await expect.poll(isReady, soon).toBe(true);
   expect((await worker(2))?.startId).toBe(before?.startId);
   expect(await held.end()).toEqual({ echoed: 10, survivors: 10 });
+  await expect.poll(hasCertificates, soon).toBe(true);
 });
 
 test("an agent that hangs is ended and replaced, and takes nobody along", async () => {
@@ -109,6 +114,7 @@ test("an agent that hangs is ended and replaced, and takes nobody along", async 
   await expect.poll(isReady, { timeout: 60_000 }).toBe(true);
   expect((await worker(2))?.startId).toBe(before?.startId);
   expect(await held.end()).toEqual({ echoed: 10, survivors: 10 });
+  await expect.poll(hasCertificates, soon).toBe(true);
 });
 
 test("with the control plane away traffic flows, also through a worker that is replaced meanwhile", async () => {
