@@ -50,6 +50,7 @@ const mark = (dirty: DirtySet, object: MeshObject, view: DirtyView): void => {
     case "HTTPRoute":
     case "GRPCRoute":
     case "ReferenceGrant":
+    case "XBackendTrafficPolicy":
       return;
     case "Pod":
       markPod(dirty, object, view);

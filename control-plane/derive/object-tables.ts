@@ -1,3 +1,4 @@
+import type { BackendTrafficPolicyObject } from "#mesh/objects/backend-traffic-policy.ts";
 import type { EndpointSliceObject, SliceEndpoint } from "#mesh/objects/endpoint-slice.ts";
 import type { GrpcRouteObject } from "#mesh/objects/grpc-route.ts";
 import type { HttpRouteObject } from "#mesh/objects/http-route.ts";
@@ -53,6 +54,7 @@ export class ObjectTables {
   readonly peerAuthentications = new IndexedTable<PeerAuthenticationObject, "namespace">({ namespace: inNamespace });
   readonly httpRoutes = new IndexedTable<HttpRouteObject, RouteIndex>(ROUTE_INDEXES);
   readonly grpcRoutes = new IndexedTable<GrpcRouteObject, RouteIndex>(ROUTE_INDEXES);
+  readonly backendTrafficPolicies = new IndexedTable<BackendTrafficPolicyObject, never>({});
   readonly referenceGrants = new IndexedTable<ReferenceGrantObject, "namespace">({ namespace: inNamespace });
 
   /** Puts an object in, or takes it out with undefined. @param key as of mesh/objects: `Pod shop/web-0` */
@@ -72,6 +74,7 @@ export class ObjectTables {
       HTTPRoute: this.httpRoutes,
       GRPCRoute: this.grpcRoutes,
       ReferenceGrant: this.referenceGrants,
+      XBackendTrafficPolicy: this.backendTrafficPolicies,
     };
     const table = tables[kind];
     if (!table) throw new Error(`no table for objects of kind ${kind}`);

@@ -3,7 +3,7 @@ import type { RouteObject } from "./route-references.ts";
 import type { MeshKind, MeshObject } from "#mesh/objects/mesh-object.ts";
 import type { PeerAuthenticationObject } from "#mesh/objects/peer-authentication.ts";
 import { isCaptured, type PodObject } from "#mesh/objects/pod.ts";
-import { routeWarnings } from "./route-warnings.ts";
+import { routeWarnings, trafficPolicyWarnings } from "./route-warnings.ts";
 import { type ObjectTables, tableKey } from "./object-tables.ts";
 import { oldestPolicy } from "./peer-authentication.ts";
 import { serviceWarnings, sliceWarnings } from "./service-warnings.ts";
@@ -38,6 +38,9 @@ export const objectWarnings = (
     routeWarnings(route, routes.get(`${route.kind} ${tableKey(route)}`) ?? []);
   collect("HTTPRoute", tables.httpRoutes.values(), routeWarningsOf);
   collect("GRPCRoute", tables.grpcRoutes.values(), routeWarningsOf);
+  collect("XBackendTrafficPolicy", tables.backendTrafficPolicies.values(), (policy) =>
+    trafficPolicyWarnings(tables, policy),
+  );
   return warnings;
 };
 

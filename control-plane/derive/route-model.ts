@@ -75,6 +75,7 @@ export class RouteModel {
       case "Pod":
       case "EndpointSlice":
       case "PeerAuthentication":
+      case "XBackendTrafficPolicy":
         return;
       default:
         assertNever(object);

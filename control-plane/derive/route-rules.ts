@@ -58,6 +58,7 @@ const ruleModel = <Match>(rule: RuleObject<Match>, resolve: ResolveBackend): Rou
     })),
     timeouts: rule.timeouts,
     retry: rule.retry,
+    sessionPersistence: rule.sessionPersistence,
   };
 };
 

@@ -1,11 +1,12 @@
 import type { GrpcMatch, TextMatch } from "../routes/route.ts";
 import { type ParentReference, parentReferences, routeMetadata, type RouteMetadata } from "./gateway-reference.ts";
 import { headerMatches } from "./http-route-match.ts";
-import { anything, object, optional, type Problem, type Reader, required, strictObject } from "./reader.ts";
+import { object, optional, type Problem, type Reader, required, strictObject } from "./reader.ts";
 import { GRPC_FILTERS, routeFilters } from "./route-filter.ts";
 import {
   checkMatchCount,
   checkRuleNames,
+  ignoredFields,
   MAX_MATCHES,
   MAX_RULES,
   NO_TIMEOUTS,
@@ -13,6 +14,7 @@ import {
   ruleName,
   weightedBackends,
 } from "./route-rule.ts";
+import { sessionPersistence } from "./session-persistence.ts";
 import { boundedList, boundedText, checkRegex, hostname, knownWord } from "./route-text.ts";
 
 /** Gateway API's GRPCRoute (v1). It has neither timeouts nor retries. */
@@ -72,12 +74,13 @@ const match =
 const rule: Reader<GrpcRuleObject> = (value, path, problems) => {
   const unsupportedMatches: Problem[] = [];
   const unsupportedFilters: Problem[] = [];
-  const { backendRefs, sessionPersistence, matches, ...rest } = strictObject({
+  const ignored: Problem[] = [];
+  const { backendRefs, matches, ...rest } = strictObject({
     name: ruleName,
     matches: optional(boundedList(match(unsupportedMatches), 0, MAX_MATCHES), []),
     filters: optional(routeFilters(GRPC_FILTERS, unsupportedFilters), []),
     backendRefs: optional(weightedBackends(GRPC_FILTERS, unsupportedFilters), []),
-    sessionPersistence: optional(anything),
+    sessionPersistence: optional(sessionPersistence(ignored)),
   })(value, path, problems);
   return {
     ...rest,
@@ -88,7 +91,7 @@ const rule: Reader<GrpcRuleObject> = (value, path, problems) => {
     retry: undefined,
     unsupportedMatches,
     unsupportedFilters,
-    ignored: sessionPersistence === undefined ? [] : ["sessionPersistence"],
+    ignored: ignoredFields(rest.sessionPersistence, ignored),
   };
 };
 

@@ -1,11 +1,12 @@
 import type { HttpMatch } from "../routes/route.ts";
 import { type ParentReference, parentReferences, routeMetadata, type RouteMetadata } from "./gateway-reference.ts";
 import { EVERY_REQUEST, httpRouteMatch } from "./http-route-match.ts";
-import { anything, object, optional, type Problem, type Reader, required, strictObject } from "./reader.ts";
+import { object, optional, type Problem, type Reader, required, strictObject } from "./reader.ts";
 import { HTTP_FILTERS, routeFilters } from "./route-filter.ts";
 import {
   checkMatchCount,
   checkRuleNames,
+  ignoredFields,
   MAX_MATCHES,
   MAX_RULES,
   NO_TIMEOUTS,
@@ -15,6 +16,7 @@ import {
   ruleName,
   weightedBackends,
 } from "./route-rule.ts";
+import { sessionPersistence } from "./session-persistence.ts";
 import { boundedList, hostname, knownWord } from "./route-text.ts";
 
 /** Gateway API's HTTPRoute (v1, and v1beta1 with the same fields), experimental fields included. */
@@ -38,6 +40,7 @@ const DEFAULT_RULE: HttpRuleObject = {
   backends: [],
   timeouts: NO_TIMEOUTS,
   retry: undefined,
+  sessionPersistence: undefined,
   unsupportedMatches: [],
   unsupportedFilters: [],
   ignored: [],
@@ -46,6 +49,7 @@ const DEFAULT_RULE: HttpRuleObject = {
 const rule: Reader<HttpRuleObject> = (value, path, problems) => {
   const unsupportedMatches: Problem[] = [];
   const unsupportedFilters: Problem[] = [];
+  const ignored: Problem[] = [];
   const read = strictObject({
     name: ruleName,
     matches: optional(boundedList(httpRouteMatch(unsupportedMatches), 0, MAX_MATCHES), []),
@@ -53,9 +57,9 @@ const rule: Reader<HttpRuleObject> = (value, path, problems) => {
     backendRefs: optional(weightedBackends(HTTP_FILTERS, unsupportedFilters), []),
     timeouts: optional(routeTimeouts, NO_TIMEOUTS),
     retry: optional(routeRetry),
-    sessionPersistence: optional(anything),
+    sessionPersistence: optional(sessionPersistence(ignored)),
   })(value, path, problems);
-  const { backendRefs, sessionPersistence, matches, ...rest } = read;
+  const { backendRefs, matches, ...rest } = read;
   const found: HttpRuleObject = {
     ...rest,
     index: 0,
@@ -63,7 +67,7 @@ const rule: Reader<HttpRuleObject> = (value, path, problems) => {
     backends: backendRefs,
     unsupportedMatches,
     unsupportedFilters,
-    ignored: sessionPersistence === undefined ? [] : ["sessionPersistence"],
+    ignored: ignoredFields(read.sessionPersistence, ignored),
   };
   checkRule(found, path, problems);
   return found;

@@ -1,4 +1,5 @@
 import { err, type Result } from "../result.ts";
+import { type BackendTrafficPolicyObject, backendTrafficPolicyObject } from "./backend-traffic-policy.ts";
 import { type EndpointSliceObject, endpointSliceObject } from "./endpoint-slice.ts";
 import { type GrpcRouteObject, grpcRouteObject } from "./grpc-route.ts";
 import { type HttpRouteObject, httpRouteObject } from "./http-route.ts";
@@ -20,7 +21,8 @@ export type MeshObject =
   | PeerAuthenticationObject
   | HttpRouteObject
   | GrpcRouteObject
-  | ReferenceGrantObject;
+  | ReferenceGrantObject
+  | BackendTrafficPolicyObject;
 
 export type MeshKind = MeshObject["kind"];
 
@@ -47,6 +49,10 @@ const KINDS: ReadonlyMap<string, KindReader> = new Map<MeshKind, KindReader>([
   [
     "ReferenceGrant",
     { apiVersions: ["gateway.networking.k8s.io/v1", "gateway.networking.k8s.io/v1beta1"], read: referenceGrantObject },
+  ],
+  [
+    "XBackendTrafficPolicy",
+    { apiVersions: ["gateway.networking.x-k8s.io/v1alpha1"], read: backendTrafficPolicyObject },
   ],
 ]);
 

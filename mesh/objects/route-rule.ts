@@ -1,4 +1,4 @@
-import type { RouteRetry, RouteRule, RouteTimeouts } from "../routes/route.ts";
+import type { RouteRetry, RouteRule, RouteTimeouts, SessionPersistence } from "../routes/route.ts";
 import { type BackendReference, backendReferenceFields, requireServicePort } from "./gateway-reference.ts";
 import { integer, optional, parsed, type Problem, type Reader, strictObject } from "./reader.ts";
 import { type FilterObject, routeFilters } from "./route-filter.ts";
@@ -58,6 +58,15 @@ export const routeRetry: Reader<RouteRetry> = (value, path, problems) => {
   if (new Set(codes).size < codes.length) problems.push({ path: `${path}.codes`, message: "has a code twice" });
   return { codes, attempts, backoffMs: backoff };
 };
+
+/** What is read of a rule and has no effect yet. */
+export const ignoredFields = (
+  session: SessionPersistence | undefined,
+  unknown: readonly Problem[],
+): readonly string[] => [
+  ...(session ? ["sessionPersistence"] : []),
+  ...unknown.map(({ path }) => path.replace(/^.*?(?=sessionPersistence)/, "")),
+];
 
 /** Names of rules tell them apart. */
 export const checkRuleNames = (rules: readonly RuleObject<unknown>[], path: string, problems: Problem[]): void => {

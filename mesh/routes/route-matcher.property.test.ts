@@ -63,6 +63,7 @@ const ruleOf = <Match>(index: number, matches: readonly Match[]): RouteRule<Matc
   filters: [],
   backends: [],
   retry: undefined,
+  sessionPersistence: undefined,
   timeouts: { requestMs: undefined, backendRequestMs: undefined },
 });
 const header = fc.tuple(fc.constantFrom("X-A", "x-a", "x-b"), value);

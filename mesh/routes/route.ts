@@ -22,6 +22,7 @@ export interface RouteRule<Match, Target = BackendTarget> {
   readonly backends: readonly WeightedBackend<Target>[];
   readonly timeouts: RouteTimeouts;
   readonly retry: RouteRetry | undefined;
+  readonly sessionPersistence: SessionPersistence | undefined;
 }
 
 /** All conditions must hold. */
@@ -145,6 +146,37 @@ export interface RouteRetry {
   /** Retries, so that a request is sent once more than this at most. */
   readonly attempts: number;
   readonly backoffMs: number | undefined;
+}
+
+/** Requests of one session go to one endpoint; weights decide where the first goes (GEP-1619). */
+export type SessionPersistence = SessionCookie | SessionHeader;
+
+export interface SessionCookie {
+  readonly kind: "cookie";
+  /** Milliseconds; undefined: until the client forgets it. */
+  readonly absoluteTimeoutMs: number | undefined;
+  /** Undefined: whoever sets the cookie chooses one. */
+  readonly name: string | undefined;
+  readonly path: string;
+  /** Whether the client keeps it when it is closed, until the timeout. */
+  readonly isPermanent: boolean;
+}
+
+export interface SessionHeader {
+  readonly kind: "header";
+  readonly absoluteTimeoutMs: number | undefined;
+  /** In lower case. */
+  readonly name: string;
+}
+
+/** How many of the requests to a backend may be retries; beyond it a failure is the answer (503; GEP-3388). */
+export interface RetryConstraint {
+  /** Of all requests within the interval. */
+  readonly percent: number;
+  readonly intervalMs: number;
+  /** As many are always allowed within their interval. */
+  readonly minRetries: number;
+  readonly minRetriesIntervalMs: number;
 }
 
 /** The routes of one sort that hold for a client: of several kinds on a port only one applies. */

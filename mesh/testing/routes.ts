@@ -33,12 +33,13 @@ const route = <Match>(fields: RouteFields, rules: readonly RouteRule<Match, Back
   namespace: fields.namespace ?? "shop",
   name: fields.name ?? "web",
   createdMs: fields.createdMs ?? Infinity,
-  rules: rules.map(({ index, name, matches, timeouts, retry, ...rule }) => ({
+  rules: rules.map(({ index, name, matches, timeouts, retry, sessionPersistence, ...rule }) => ({
     index,
     name,
     matches,
     timeouts,
     retry,
+    sessionPersistence,
     filters: rule.filters.map(filter),
     backends: rule.backends.map((backend) => ({
       weight: backend.weight,
