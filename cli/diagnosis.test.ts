@@ -13,6 +13,8 @@ import {
 } from "./testing/status-examples.ts";
 import { verdict } from "./wait-until-ready.ts";
 
+const FOUR_MINUTES_AGO = new Date(NOW - 250_000).toISOString();
+
 const said = (changes: Partial<RuntimeStatus>): readonly string[] =>
   diagnose(exampleStatus(changes), NOW).map(({ severity, about, text }) => `${severity}: ${about}: ${text}`);
 
@@ -147,8 +149,8 @@ const cases: readonly (readonly [string, Partial<RuntimeStatus>])[] = [
   ],
   ["problem: node-1: no trust bundle yet", agent({ notReady: ["no trust bundle yet"] })],
   [
-    "problem: node-1: is not connected to the control plane: ECONNREFUSED; it goes on with what it has",
-    agent({ controlPlane: { address: "", connected: false, since: "", lastError: "ECONNREFUSED" } }),
+    "problem: node-1: is not connected to the control plane, for 4m: ECONNREFUSED; it goes on with what it has",
+    agent({ controlPlane: { address: "", connected: false, since: FOUR_MINUTES_AGO, lastError: "ECONNREFUSED" } }),
   ],
   [
     "problem: node-1: has configuration v6, and v7 is wanted",

@@ -4,7 +4,7 @@ import type { ContainerReport } from "#local/containers/pod-containers.ts";
 import type { ProcessEnd, ProcessStatus } from "#local/processes/managed-process.ts";
 import type { ControlPlaneReport, NodeReport, PodReport, RuntimeStatus } from "#local/status.ts";
 import { commandLine } from "#local/command-line.ts";
-import { until } from "./output/relative-time.ts";
+import { since, until } from "./output/relative-time.ts";
 
 /** Something about a mesh that somebody should know. */
 export interface Finding {
@@ -71,7 +71,7 @@ const aboutNode = (node: NodeReport, nowMs: number, hint: string): readonly Find
   return [
     ...aboutDraining(node),
     ...node.agent.notReady.map((reason) => problem(node.name, reason, hint)),
-    ...aboutLink(node, node.agent, hint),
+    ...aboutLink(node, node.agent, nowMs, hint),
     ...node.agent.certificates.flatMap((certificate) => aboutCertificate(node.name, certificate, nowMs, hint)),
   ];
 };
@@ -86,11 +86,17 @@ const aboutDraining = ({ name, draining }: NodeReport): readonly Finding[] => {
 };
 
 /** Whether the node has, and enforces, what the control plane wants it to have. */
-const aboutLink = ({ name, link }: NodeReport, agent: AgentStatus, hint: string): readonly Finding[] => {
-  const { connected, lastError } = agent.controlPlane;
+const aboutLink = ({ name, link }: NodeReport, agent: AgentStatus, nowMs: number, hint: string): readonly Finding[] => {
+  const { connected, lastError, since: lostAt } = agent.controlPlane;
   if (!connected) {
     const reason = lastError === undefined ? "" : `: ${lastError}`;
-    return [problem(name, `is not connected to the control plane${reason}; it goes on with what it has`, hint)];
+    return [
+      problem(
+        name,
+        `is not connected to the control plane, for ${since(lostAt, nowMs)}${reason}; it goes on with what it has`,
+        hint,
+      ),
+    ];
   }
   const refused = (link?.types ?? []).flatMap(({ type, nack }) =>
     nack === undefined ? [] : [problem(name, `refuses configuration of type ${type}: ${nack}`, hint)],

@@ -51,6 +51,5 @@ export class SupervisorWatch {
     this.#isAsked = true;
     await this.#settings.ask();
     this.#isAsked = false;
-    this.#silentLooks = 0;
   }
 }
