@@ -79,7 +79,7 @@ test("with the control plane away traffic flows, pods go, and pods that come are
   expect(await held).toEqual({ echoed: 5, survivors: 5 });
   const { ok, ...wrong } = await load;
   expect(wrong).toEqual({ refused: 0, reset: 0, other: 0, direct: 0 });
-  expect(ok).toBeGreaterThan(100);
+  expect(ok).toBeGreaterThan(20);
 
   await node.startControlPlane();
   await expect.poll(isConnected, { timeout: 60_000 }).toBe(true);

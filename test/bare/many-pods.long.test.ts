@@ -85,7 +85,7 @@ test("pods come and go under load, are reached when they are there, and nobody e
     await visit(guests[round % guests.length] ?? "");
   const { ok, ...wrong } = load.lines[0] ?? {};
   expect(wrong).toEqual({ refused: 0, reset: 0, other: 0, direct: 0 });
-  expect(ok).toBeGreaterThan(100);
+  expect(ok).toBeGreaterThan(20);
   held.endInput();
   await says(held, "survivors");
   expect(held.lines.at(-1)).toEqual({ echoed: 50, survivors: 50 });

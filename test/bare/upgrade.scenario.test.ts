@@ -34,7 +34,7 @@ test("a supervisor that starts where another one serves takes over from it", asy
   );
   const { ok, ...wrong } = await load;
   expect(wrong).toEqual({ refused: 0, reset: 0, other: 0, direct: 0 });
-  expect(ok).toBeGreaterThan(100);
+  expect(ok).toBeGreaterThan(10);
   expect(await node.sandbox.pids("proxy/supervisor/main.ts")).toHaveLength(1);
   expect(await node.sandbox.pids("proxy/agent/main.ts")).toHaveLength(1);
   expect(await node.sandbox.pids("proxy/worker/main.ts")).toHaveLength(1);

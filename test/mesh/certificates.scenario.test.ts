@@ -69,7 +69,7 @@ test("certificates are renewed with new keys, also under a new root, and no conn
   }
   const { ok, ...failed } = await load;
   expect(failed).toEqual({ refused: 0, reset: 0, other: 0, direct: 0 });
-  expect(ok).toBeGreaterThan(500);
+  expect(ok).toBeGreaterThan(100);
   expect(await held.end()).toEqual({ echoed: 5, survivors: 5 });
   // On the wire: at least one renewal in each lifetime, each with a key of its own.
   const serials = new Set(seen.map(({ serial }) => serial));

@@ -95,6 +95,6 @@ test("issuing CA, leaves and root are changed under load, a node that is cut off
   );
   const said = [1, 2].flatMap((number) => mesh.accessLog(number).filter(({ error }) => error !== undefined));
   expect(failures, JSON.stringify(said.slice(-5))).toEqual([[], [], []]);
-  for (const { ok } of counts) expect(ok).toBeGreaterThan(100);
+  for (const { ok } of counts) expect(ok).toBeGreaterThan(20);
   expect(await held.end()).toEqual({ echoed: 3, survivors: 3 });
 });

@@ -47,7 +47,7 @@ test.each([1, 2])(
     expect(await mesh.signal({ node: `node-${node}`, role: "worker", index: 0, signal: "SIGKILL" })).toBe(200);
     const { ok, reset: _, ...wrong } = await load;
     expect(wrong).toEqual({ refused: 0, other: 0, direct: 0 });
-    expect(ok).toBeGreaterThan(50);
+    expect(ok).toBeGreaterThan(10);
     expect(await held.end()).toEqual({ echoed: 20, survivors: 0 });
     await expect.poll(isReady, soon).toBe(true);
     const after = await worker(node);
@@ -97,7 +97,7 @@ test("an agent that is killed takes nobody along, and comes back", async () => {
   await mesh.signal({ node: "node-2", role: "agent", signal: "SIGKILL" });
   const { ok, ...failed } = await load;
   expect(failed).toEqual({ refused: 0, reset: 0, other: 0, direct: 0 });
-  expect(ok).toBeGreaterThan(50);
+  expect(ok).toBeGreaterThan(10);
   await expect.poll(isReady, soon).toBe(true);
   expect((await worker(2))?.startId).toBe(before?.startId);
   expect(await held.end()).toEqual({ echoed: 10, survivors: 10 });
@@ -157,7 +157,7 @@ test("with the supervisor gone traffic of its pods is refused, not passed in cle
   await loadRuns(2);
   await mesh.signal({ node: "node-2", role: "supervisor", signal: "SIGKILL" });
   for (const { ok, refused, reset, ...wrong } of await Promise.all(loads)) {
-    expect(ok).toBeGreaterThan(20);
+    expect(ok).toBeGreaterThan(10);
     expect(refused + reset).toBeGreaterThan(0);
     expect(wrong).toEqual({ other: 0, direct: 0 });
   }

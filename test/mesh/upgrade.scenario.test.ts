@@ -39,10 +39,10 @@ test("both nodes are upgraded under load: nobody is refused, no short request fa
   // Among many calls the port of the proxy is the caller's now and then; what is in clear would be reset.
   const { ok, direct: _, ...wrong } = await endLoad();
   expect(wrong).toEqual({ refused: 0, reset: 0, other: 0 });
-  expect(ok).toBeGreaterThan(50);
+  expect(ok).toBeGreaterThan(10);
   const { ok: answered, connections: __, ...failed } = await endRequests();
   expect(failed).toEqual({});
-  expect(answered).toBeGreaterThan(50);
+  expect(answered).toBeGreaterThan(10);
   expect(`${stdout}${stderr}${code}`).toMatch(
     /^node-1: starting[^]*node-1: done\nnode-2: starting[^]*node-2: done\n0$/,
   );
