@@ -48,6 +48,9 @@ export interface PodDeclaration {
   readonly enrol: boolean;
 }
 
+/** A disk that is full, most likely. */
+const UNANNOUNCED = "it cannot be announced";
+const PUBLISH_AGAIN_MS = 2_000;
 const RETRY_BACKOFF: BackoffSettings = { firstMs: 250, maxMs: 10_000, jitter: 0.2 };
 /** What the other nodes get to hear that a running pod has left the mesh, before its tunnels end. */
 const LEAVING_NOTICE_MS = 1_000;
@@ -66,6 +69,7 @@ export class Pod {
   #enrolled = false;
   #deletedAt: string | undefined;
   #step: PodStep = "rest";
+  #cancelPublish: (() => void) | undefined;
   #problem: string | undefined;
   #failures = 0;
   #changed = new AbortController();
@@ -290,11 +294,15 @@ export class Pod {
   }
 
   #publish(): void {
+    this.#cancelPublish?.();
+    this.#cancelPublish = undefined;
     if (this.#running === undefined) return;
     try {
       this.#host.assigned.setPod(this.#assignment(this.#running.sandbox));
+      if (this.#problem?.startsWith(UNANNOUNCED)) this.#problem = undefined;
     } catch (error) {
-      this.#problem = `it cannot be announced: ${String(error)}`;
+      this.#problem = `${UNANNOUNCED}: ${String(error)}`;
+      this.#cancelPublish = this.#host.clock.after(PUBLISH_AGAIN_MS, () => this.#publish());
     }
   }
 

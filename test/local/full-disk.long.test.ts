@@ -1,0 +1,69 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { serverPod, TalkingPods } from "../mesh/talking-pods.ts";
+import { AMBIENT, namespace, sleeper } from "./yaml.ts";
+
+/** A mesh whose state is on a disk of its own. */
+const meshOnDisk = (): TalkingPods => {
+  const mesh = new TalkingPods({
+    "namespaces.yaml": namespace("shop", AMBIENT),
+    "pods.yaml": sleeper("shop/client") + serverPod("shop/web", 1, { app: "web" }),
+  });
+  mkdirSync(mesh.state, { recursive: true });
+  execFileSync("mount", ["-t", "tmpfs", "-o", "size=64m,mode=700", "tmpfs", mesh.state]);
+  onTestFinished(async () => {
+    await mesh.heddle("down");
+    execFileSync("umount", ["--lazy", mesh.state]);
+    await mesh.dispose();
+  });
+  return mesh;
+};
+
+/** Leaves not a byte. */
+const fill = (mesh: TalkingPods): void => {
+  const path = join(mesh.state, "filler");
+  for (let size = 2 ** 16; size >= 1; size /= 2) {
+    try {
+      for (;;) writeFileSync(path, Buffer.alloc(size), { flag: "a" });
+    } catch {
+      // Smaller pieces may still fit.
+    }
+  }
+};
+const free = (mesh: TalkingPods): void => rmSync(join(mesh.state, "filler"));
+
+const soon = { timeout: 60_000, interval: 500 };
+const FULL = expect.stringMatching(/cannot be written: ENOSPC.*free space on its disk/);
+
+const pods = async (mesh: TalkingPods) =>
+  Object.fromEntries((await mesh.status()).pods.map(({ name, phase, problem }) => [name, problem ?? phase]));
+
+// Only root may mount.
+test.runIf(process.getuid?.() === 0)(
+  "a mesh whose disk is full serves on, says what it cannot write, loses nothing, and goes on by itself when there is room",
+  async () => {
+    const mesh = meshOnDisk();
+    await mesh.upAndReady();
+    const address = await mesh.address("shop/web");
+    const addresses = readFileSync(join(mesh.state, "addresses.json"), "utf8");
+    fill(mesh);
+    for (let calls = 0; calls < 5; calls++)
+      expect(await mesh.ask("shop/client", address)).toMatchObject({ port: 8080 });
+    mesh.write("more.yaml", sleeper("shop/late"));
+    await expect.poll(() => pods(mesh), soon).toEqual({ client: "Running", web: "Running", late: FULL });
+    expect(readFileSync(join(mesh.state, "addresses.json"), "utf8")).toBe(addresses);
+    free(mesh);
+    await expect.poll(() => pods(mesh), soon).toEqual({ client: "Running", web: "Running", late: "Running" });
+
+    await mesh.heddle("down");
+    fill(mesh);
+    const { stdout } = await mesh.up();
+    expect(stdout).toMatch(/shop\/web: .*cannot be written: ENOSPC/);
+    free(mesh);
+    await expect.poll(async () => (await mesh.pod("shop/web"))?.problem, soon).toBeUndefined();
+    expect(await mesh.address("shop/web")).toBe(address);
+    await expect.poll(async () => (await mesh.ask("shop/client", address)).port, soon).toBe(8080);
+  },
+);
