@@ -20,6 +20,9 @@ table inet heddle {
     tcp dport 15008 accept
     meta l4proto tcp redirect to :15006
   }
+  chain nat_input {
+    type nat hook input priority 100; policy accept;
+  }
   chain nat_output {
     type nat hook output priority -100; policy accept;
     tcp flags & (fin | syn | rst | ack) != syn accept

@@ -25,6 +25,8 @@ const RETURN = "0x111";
  *   application from a client's address. Its connection is marked, and what answers it is routed back to the proxy.
  * - Only new connections are redirected. Loading a nat chain makes connection tracking see the middle of older ones as new,
  *   and they would be reset; they stay as they are until they end.
+ * - Once redirected, two connections of one caller from the same port to two ports of the pod look alike. The kernel gives the
+ *   second another port where a nat chain hooks into input, although it has no rule; without that it swallows it.
  * - Loopback and the pod's own address are none of our business, the tunnel port is answered by the proxy itself.
  *
  * @param probeAddresses sources whose connections go straight to the application: the kubelet's, if the enroller named any
@@ -54,6 +56,9 @@ table inet ${TABLE} {
     iifname "lo" accept
 ${probeRules.join("")}    tcp dport ${TUNNEL_PORT} accept
     meta l4proto tcp redirect to :${INBOUND_PORT}
+  }
+  chain nat_input {
+    type nat hook input priority 100; policy accept;
   }
   chain nat_output {
     type nat hook output priority -100; policy accept;

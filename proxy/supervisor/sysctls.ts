@@ -20,6 +20,8 @@ export type Sysctls = ReadonlyMap<string, SysctlChange>;
  * - Source ports: the ranges of {@link LOCAL_PORTS} and {@link DIRECT_PORTS} only hold inside the namespace's own range, and
  *   nobody's port may be one that the proxy listens on.
  * - `tcp_tw_reuse`: without it 28,000 dials in a row to one application use up every port for a minute.
+ * - `tcp_early_demux`: with it the kernel looks for a packet's socket before it has given the connection another port (see
+ *   the chain nat_input in rules.ts), and finds that of the other connection: ours are transparent, so it does not look again.
  * - Reverse-path filtering would drop, on the loopback interface, what comes from a client's address. It is turned off
  *   there, and stays as strict as it was everywhere else.
  * @param earlier what a supervisor that was killed may have set: a setting that still has that value was what it was before
@@ -38,6 +40,7 @@ export const planSysctls = (earlier: Sysctls): Sysctls => {
   set("ip_local_port_range", `${LOCAL_PORTS.first} ${DIRECT_PORTS.last}`);
   set("ip_local_reserved_ports", [OUTBOUND_PORT, INBOUND_PORT, TUNNEL_PORT, DNS_PORT].join(","));
   set("tcp_tw_reuse", "1");
+  set("tcp_early_demux", "0");
   const strictest = Number(original("conf/all/rp_filter"));
   if (strictest === 0) {
     set("conf/lo/rp_filter", "0");
