@@ -2,15 +2,18 @@ import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { env } from "node:process";
+import { expect, onTestFinished, test as anyTest } from "vitest";
+import { findProgram, searchPath } from "#local/processes/search-path.ts";
 import { temporaryFolder } from "#local/testing/temporary-folder.ts";
 import { digest, pattern } from "./answering.ts";
 import { askAll, freePort, untilListening } from "./asking-server.ts";
 import { listening } from "./http2-peers.ts";
 import { startProgram } from "./run-program.ts";
 
-// Our client, and nginx: of another tree than nghttp2. In the long suite because Debian starts the nginx that it installs, on a
-// port that everybody can reach: nobody's tests should do that without being asked.
+// Our client, and nginx: of another tree than nghttp2. It is not installed for the tests, because Debian starts the nginx that it
+// installs, on a port that everybody can reach: nobody's tests should do that without being asked.
+const test = anyTest.skipIf(findProgram("nginx", searchPath(env.PATH)) === undefined);
 
 /** Says what it was sent, or breaks off in the middle of an answer. */
 const backend = async (): Promise<number> => {
