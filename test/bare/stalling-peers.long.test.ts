@@ -97,8 +97,8 @@ test.each(["tls", "settings", "block"])(
       .poll(async () => ({ ...(await held()), descriptors: await openDescriptors(node, worker) }), PATIENCE)
       .toEqual(before);
     if (stage !== "tls") return;
-    const refused = node.accessLog().filter(({ reason }) => reason === "handshake-timeout");
-    expect(refused).toHaveLength(CALLERS);
-    expect(refused[0]).toMatchObject({ direction: "inbound", response_flags: "TLS_FAILURE" });
+    const refused = () => node.accessLog().filter(({ reason }) => reason === "handshake-timeout");
+    await expect.poll(refused, PATIENCE).toHaveLength(CALLERS);
+    expect(refused()[0]).toMatchObject({ direction: "inbound", response_flags: "TLS_FAILURE" });
   },
 );
