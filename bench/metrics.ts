@@ -59,7 +59,7 @@ export const METRICS: readonly Metric[] = [
   { id: "idle-connection-client", title: "  on the client's node", unit: "KiB", isAbsolute: true },
   { id: "idle-connection-server", title: "  on the server's node", unit: "KiB", isAbsolute: true },
   { id: "idle-passing", title: "  captured, passing in clear", unit: "KiB", isAbsolute: true },
-  { id: "idle-stream", title: "  of it a tunnel stream, one side", unit: "KiB", isAbsolute: true },
+  { id: "idle-stream", title: "  of it the tunnel, one side, by PSS", unit: "KiB", isAbsolute: true },
 ];
 
 /** Idle supervisor, agent and one worker of a node together. */

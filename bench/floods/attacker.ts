@@ -2,7 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { Attack } from "./attack.ts";
 import { type Flood, FLOODS } from "./floods.ts";
-import { answer } from "./program.ts";
+import { answer } from "../measure/program.ts";
 import { type Ports, target, type TargetKind } from "./targets.ts";
 
 interface Order {

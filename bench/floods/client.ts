@@ -6,7 +6,7 @@ import { PREFACE } from "#wire/http2/preface.ts";
 import { settings, SETTINGS_ACK, windowUpdate } from "#wire/http2/testing/raw-frames.ts";
 import { listening } from "../wire/listening.ts";
 import { FrameScanner } from "./frame-scanner.ts";
-import { answer } from "./program.ts";
+import { answer } from "../measure/program.ts";
 import { type Application, type Ports, question, QUESTION_BYTES, target, type TargetKind } from "./targets.ts";
 
 const PER_SECOND = 250;

@@ -1,11 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { describeMachine, type Machine } from "../machine.ts";
 import { allowedCores, chooseCores, type Cores } from "../measure/pinning.ts";
+import { Program } from "../measure/program.ts";
 import { Results } from "../results.ts";
 import type { Attacker } from "./attacker.ts";
 import type { GoodClient } from "./client.ts";
 import { type Flood, FLOODS } from "./floods.ts";
-import { Program } from "./program.ts";
 import type { FloodedServer } from "./server.ts";
 import { type Ports, TARGETS, type TargetKind } from "./targets.ts";
 
@@ -67,9 +67,9 @@ class Stage {
 
   private constructor(cores: Cores, results: Results) {
     this.results = results;
-    this.#server = new Program("server.ts", "proxies", cores);
-    this.#client = new Program("client.ts", "load", cores);
-    this.#attacker = new Program("attacker.ts", "load", cores, NICE);
+    this.#server = new Program(new URL("server.ts", import.meta.url), "proxies", cores);
+    this.#client = new Program(new URL("client.ts", import.meta.url), "load", cores);
+    this.#attacker = new Program(new URL("attacker.ts", import.meta.url), "load", cores, NICE);
   }
 
   static async set(cores: Cores, results: Results): Promise<Stage> {

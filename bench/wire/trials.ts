@@ -3,6 +3,7 @@ import * as codecs from "./codecs.ts";
 import { nodeHttp1Server, wireHttp1Server } from "./http1-servers.ts";
 import { nodeHttp2Server, wireHttp2Server } from "./http2-servers.ts";
 import { type IdleProtocol, idleConnectionKib } from "./idle-memory.ts";
+import { idleTunnelKib } from "./idle-tunnels.ts";
 import { listening } from "./listening.ts";
 import { donePerCpuSecond, type LoadName } from "./load.ts";
 
@@ -114,4 +115,16 @@ export const TRIALS: readonly Trial[] = [
     run: { wire: idle("http2", wireHttp2Server), node: idle("http2", nodeHttp2Server) },
   },
   { id: "socket-idle", title: "  the socket alone", unit: "KiB", run: { node: idle("nothing", createServer) } },
+  {
+    id: "tunnel-client-idle",
+    title: "idle tunnel stream at the client, alive in its heap and buffers",
+    unit: "KiB",
+    run: { wire: () => idleTunnelKib("client") },
+  },
+  {
+    id: "tunnel-server-idle",
+    title: "idle tunnel stream at the server, alive in its heap and buffers",
+    unit: "KiB",
+    run: { wire: () => idleTunnelKib("server") },
+  },
 ];

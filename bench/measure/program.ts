@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import type { Cores } from "../measure/pinning.ts";
+import { basename } from "node:path";
+import type { Cores } from "./pinning.ts";
 
 /** What a program answers by the names of questions. What is asked and answered has to survive JSON. */
 export type Replies = Readonly<Record<string, (asked: never) => object | Promise<object>>>;
@@ -15,12 +16,11 @@ export class Program<Its extends Replies> {
   readonly pid: number;
 
   /** @param niceness of the load: who floods shall not be why a client waits */
-  constructor(file: string, side: "load" | "proxies", cores: Cores, niceness = 0) {
-    this.#name = file;
+  constructor(file: URL, side: "load" | "proxies", cores: Cores, niceness = 0) {
+    this.#name = basename(file.pathname);
     const pinned = cores.kind === "split" ? ["taskset", "--cpu-list", String(cores[side])] : [];
-    const path = new URL(file, import.meta.url).pathname;
     const command = [...pinned, "nice", "-n", String(niceness), process.execPath, ...process.execArgv];
-    this.#child = spawn("setpriv", ["--pdeathsig", "KILL", ...command, "--expose-gc", path], {
+    this.#child = spawn("setpriv", ["--pdeathsig", "KILL", ...command, "--expose-gc", file.pathname], {
       stdio: ["ignore", "inherit", "inherit", "ipc"],
     });
     this.#child.on("error", () => undefined);
