@@ -1,7 +1,9 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Authorization } from "./policies/authorization.ts";
+import { type PortKey, portKey } from "./routes/route-table.ts";
 import { serviceName } from "./service.ts";
+import { sharedGet } from "./shared-map.ts";
 import {
   emptySnapshot,
   nextSnapshot,
@@ -12,10 +14,17 @@ import {
   workloadAt,
   workloadsOf,
 } from "./snapshot.ts";
-import { exampleService, exampleWorkload, ip } from "./testing/examples.ts";
+import { exampleService, exampleWorkload, ip, snapshotWith } from "./testing/examples.ts";
+import { http, to } from "./testing/route-decisions.ts";
 import type { Workload } from "./workload.ts";
 
-const nothing: SnapshotChange = { workloads: new Map(), services: new Map(), policies: new Map(), bundles: new Map() };
+const nothing: SnapshotChange = {
+  workloads: new Map(),
+  services: new Map(),
+  policies: new Map(),
+  bundles: new Map(),
+  routes: new Map(),
+};
 
 const withWorkloads = (base: Snapshot, ...workloads: readonly Workload[]): Snapshot =>
   nextSnapshot(base, base.generation + 1, {
@@ -89,6 +98,24 @@ test("a snapshot is never changed by the next one", () => {
   nextSnapshot(first, 2, { ...nothing, workloads: new Map([[exampleWorkload().uid, undefined]]) });
   expect(workloadAt(first, ip("10.244.1.10"))).toBeDefined();
   expect(workloadAt(emptySnapshot, ip("10.244.1.10"))).toBeUndefined();
+});
+
+test("a change of one port's routes compiles that port and shares all others", () => {
+  const portOf = (port: number, backend: string) =>
+    ({ service: "shop/echo", port, producer: http({ backendRefs: [to(backend)] }), consumers: new Map() }) as const;
+  const key = (port: number): PortKey => portKey("shop/echo", port);
+  const ports = Array.from({ length: 1_000 }, (_, port) => [key(port), portOf(port, "v1")] as const);
+  const before = snapshotWith({ routes: new Map(ports) });
+  const after = snapshotWith({ routes: new Map([[key(7), portOf(7, "v2")]]) }, before);
+  const changed = ports.filter(([key]) => sharedGet(after.routes, key) !== sharedGet(before.routes, key));
+  expect(changed.map(([key]) => key)).toEqual([key(7)]);
+  expect(after.routes.shards.filter((shard, index) => shard !== before.routes.shards[index])).toHaveLength(1);
+  expect(sharedGet(after.routes, key(7))?.producer?.entries[0]?.rule.backends).toMatchObject([
+    { target: { service: "shop/v2" } },
+  ]);
+  const gone = snapshotWith({ routes: new Map([[key(7), undefined]]) }, after);
+  expect(gone.routes.size).toBe(999);
+  expect(snapshotWith({}, gone).routes).toBe(gone.routes);
 });
 
 test("any sequence of changes finds the same workloads as a fresh start with what is left", () => {

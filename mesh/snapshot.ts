@@ -1,5 +1,7 @@
 import type { IpAddress } from "./ip-address.ts";
 import { type Authorization, policyName } from "./policies/authorization.ts";
+import type { PortRoutes } from "./routes/route.ts";
+import { type PortKey, type RouteTable, tableWith } from "./routes/route-table.ts";
 import { type Service, serviceName, type ServiceName } from "./service.ts";
 import { emptySharedMap, sharedGet, type SharedMap, sharedValues, sharedWith } from "./shared-map.ts";
 import type { TrustDomain } from "./spiffe-id.ts";
@@ -13,6 +15,7 @@ export interface Snapshot {
   readonly services: SharedMap<ServiceName, Service>;
   readonly policies: SharedMap<string, Authorization>;
   readonly bundles: ReadonlyMap<TrustDomain, TrustBundle>;
+  readonly routes: RouteTable;
   readonly workloadsByAddress: SharedMap<IpAddress, readonly Workload[]>;
   readonly servicesByAddress: SharedMap<IpAddress, readonly Service[]>;
   readonly workloadsByService: SharedMap<ServiceName, readonly Workload[]>;
@@ -27,6 +30,7 @@ export interface SnapshotChange {
   readonly services: ReadonlyMap<ServiceName, Service | undefined>;
   readonly policies: ReadonlyMap<string, Authorization | undefined>;
   readonly bundles: ReadonlyMap<TrustDomain, TrustBundle | undefined>;
+  readonly routes: ReadonlyMap<PortKey, PortRoutes | undefined>;
 }
 
 export const emptySnapshot: Snapshot = {
@@ -35,6 +39,7 @@ export const emptySnapshot: Snapshot = {
   services: emptySharedMap(),
   policies: emptySharedMap(),
   bundles: new Map(),
+  routes: emptySharedMap(),
   workloadsByAddress: emptySharedMap(),
   servicesByAddress: emptySharedMap(),
   workloadsByService: emptySharedMap(),
@@ -88,6 +93,7 @@ export const nextSnapshot = (base: Snapshot, generation: number, change: Snapsho
     services: sharedWith(base.services, change.services),
     policies,
     bundles: change.bundles.size === 0 ? base.bundles : withEntries(base.bundles, change.bundles),
+    routes: tableWith(base.routes, change.routes),
     workloadsByAddress: reindex(base.workloadsByAddress, base.workloads, change.workloads, foundAt),
     workloadsByService: reindex(base.workloadsByService, base.workloads, change.workloads, servicesOf),
     servicesByAddress: reindex(base.servicesByAddress, base.services, change.services, ({ addresses }) => addresses),

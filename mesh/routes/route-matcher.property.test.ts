@@ -5,7 +5,7 @@ import { explainHttpRoute } from "./explain-http-route.ts";
 import { MatchedRequest, type RequestFacts } from "./request-facts.ts";
 import type { GrpcMatch, HttpMatch, PathMatch, Route, RouteRule, TextMatch, ValueMatch } from "./route.ts";
 import { compileRoutes } from "./route-matcher.ts";
-import { compilePort, portKey } from "./route-table.ts";
+import { compileTable } from "./route-table.ts";
 
 /** Many regular expressions are compiled, on machines that may be busy. */
 const TIMEOUT_MS = 120_000;
@@ -193,9 +193,7 @@ test(
     fc.assert(
       fc.property(routesOf(httpMatch), request, (routes, facts) => {
         const port = { service: facts.service, port: facts.port, consumers: new Map() };
-        const table = new Map([
-          [portKey(facts.service, facts.port), compilePort({ ...port, producer: { kind: "http", routes } })],
-        ]);
+        const table = compileTable([{ ...port, producer: { kind: "http", routes } }]);
         const { candidates, decision } = explainHttpRoute(table, facts, () => 0);
         const chosen = candidates.filter(({ outcome }) => outcome.kind === "chosen").map(({ rule }) => rule);
         expect(candidates.length).toBe(routes.flatMap(({ rules }) => rules.flatMap(({ matches }) => matches)).length);

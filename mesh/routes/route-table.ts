@@ -1,9 +1,10 @@
 import type { ServiceName } from "../service.ts";
+import { emptySharedMap, sharedGet, type SharedMap, sharedWith } from "../shared-map.ts";
 import type { PortRoutes } from "./route.ts";
 import { compileRoutes, type RouteMatcher } from "./route-matcher.ts";
 
 /** The routes of all Services, compiled, by {@link portKey}. */
-export type RouteTable = ReadonlyMap<PortKey, PortMatchers>;
+export type RouteTable = SharedMap<PortKey, PortMatchers>;
 
 /** `<namespace>/<hostname>:<port>`. */
 export type PortKey = `${ServiceName}:${number}`;
@@ -24,7 +25,17 @@ export const compilePort = ({ producer, consumers }: PortRoutes): PortMatchers =
 });
 
 export const compileTable = (ports: Iterable<PortRoutes>): RouteTable =>
-  new Map([...ports].map((port) => [portKey(port.service, port.port), compilePort(port)]));
+  tableWith(emptySharedMap(), new Map([...ports].map((port) => [portKey(port.service, port.port), port])));
+
+/**
+ * The next table; undefined: the port has no routes any more. Compiles what is new, and shares the rest.
+ * @throws Error on a regular expression that cannot be compiled: whoever reads routes keeps those out
+ */
+export const tableWith = (table: RouteTable, changes: ReadonlyMap<PortKey, PortRoutes | undefined>): RouteTable =>
+  sharedWith(
+    table,
+    Array.from(changes, ([key, port]) => [key, port && compilePort(port)] as const),
+  );
 
 /** Whose routes hold. */
 export interface ChosenRoutes {
@@ -42,7 +53,7 @@ export const routesFor = (
   port: number,
   sourceNamespace: string,
 ): ChosenRoutes | undefined => {
-  const matchers = table.get(portKey(service, port));
+  const matchers = sharedGet(table, portKey(service, port));
   const consumer = matchers?.consumers.get(sourceNamespace);
   if (consumer) return { group: "consumer", matcher: consumer };
   return matchers?.producer && { group: "producer", matcher: matchers.producer };

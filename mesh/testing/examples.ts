@@ -1,6 +1,7 @@
 import { type IpAddress, parseIpAddress } from "../ip-address.ts";
 import { unwrap } from "../result.ts";
 import type { Service } from "../service.ts";
+import { emptySnapshot, nextSnapshot, type Snapshot, type SnapshotChange } from "../snapshot.ts";
 import { parseSpiffeId, parseTrustDomain, type SpiffeId } from "../spiffe-id.ts";
 import { podWorkloadUid, type Workload } from "../workload.ts";
 
@@ -49,3 +50,14 @@ export const exampleService = (changes: Partial<Service> = {}): Service => ({
   sendToUnready: false,
   ...changes,
 });
+
+/** For tests: a snapshot after another, where only what is named changes. */
+export const snapshotWith = (change: Partial<SnapshotChange>, base: Snapshot = emptySnapshot): Snapshot =>
+  nextSnapshot(base, base.generation + 1, {
+    workloads: new Map(),
+    services: new Map(),
+    policies: new Map(),
+    bundles: new Map(),
+    routes: new Map(),
+    ...change,
+  });

@@ -2,8 +2,7 @@ import { expect, test, vi } from "vitest";
 import { testAuthority } from "#certs/testing/test-authority.ts";
 import { clientContext } from "#certs/tls/tls-contexts.ts";
 import { serviceName } from "#mesh/service.ts";
-import { emptySnapshot, nextSnapshot } from "#mesh/snapshot.ts";
-import { exampleService, exampleWorkload, ip } from "#mesh/testing/examples.ts";
+import { exampleService, exampleWorkload, ip, snapshotWith } from "#mesh/testing/examples.ts";
 import { type Workload, workloadIdentity } from "#mesh/workload.ts";
 import { loopbackServer } from "../testing/loopback.ts";
 import { suppliedStocks } from "../testing/outbound-sockets.ts";
@@ -35,11 +34,9 @@ const endpoint = (number: number, changes: Partial<Workload> = {}): Workload =>
 
 /** A pod that calls, with tunnels that open as a test says, and what was told of the connection. */
 const calling = (workloads: readonly Workload[], open: TunnelPool["open"] = () => Promise.resolve(STREAM)) => {
-  const snapshot = nextSnapshot(emptySnapshot, 1, {
+  const snapshot = snapshotWith({
     workloads: new Map(workloads.map((workload) => [workload.uid, workload])),
     services: new Map([[serviceName(SERVICE), SERVICE]]),
-    policies: new Map(),
-    bundles: new Map(),
   });
   const { stocks, taken } = suppliedStocks();
   const opened = vi.fn<TunnelPool["open"]>(open);

@@ -6,8 +6,8 @@ import { testAuthority } from "#certs/testing/test-authority.ts";
 import { carelessClient } from "#certs/testing/tls-pair.ts";
 import { clientContext, connectOptions } from "#certs/tls/tls-contexts.ts";
 import type { Credentials } from "#certs/verify/credentials.ts";
-import { emptySnapshot, nextSnapshot, type Snapshot } from "#mesh/snapshot.ts";
-import { exampleWorkload, ip } from "#mesh/testing/examples.ts";
+import { emptySnapshot, type Snapshot } from "#mesh/snapshot.ts";
+import { exampleWorkload, ip, snapshotWith } from "#mesh/testing/examples.ts";
 import type { TrustBundle } from "#mesh/trust-bundle.ts";
 import type { Workload } from "#mesh/workload.ts";
 import type { EnrolledPod } from "../channel/message.ts";
@@ -38,10 +38,8 @@ const POD: EnrolledPod = {
 
 /** What a worker knows of the mesh. */
 const meshOf = (workload: Workload | undefined, bundle: TrustBundle | undefined): Snapshot =>
-  nextSnapshot(emptySnapshot, 1, {
+  snapshotWith({
     workloads: new Map(workload ? [[workload.uid, workload]] : []),
-    services: new Map(),
-    policies: new Map(),
     bundles: new Map(bundle ? [[bundle.trustDomain, bundle]] : []),
   });
 

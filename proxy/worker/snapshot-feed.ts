@@ -1,6 +1,8 @@
 import { credentialsFrom, type Credentials } from "#certs/verify/credentials.ts";
 import { assertNever } from "#mesh/assert-never.ts";
 import type { Authorization } from "#mesh/policies/authorization.ts";
+import type { PortRoutes } from "#mesh/routes/route.ts";
+import type { PortKey } from "#mesh/routes/route-table.ts";
 import { type Service, serviceName, type ServiceName } from "#mesh/service.ts";
 import { emptySnapshot, nextSnapshot, type Snapshot } from "#mesh/snapshot.ts";
 import type { TrustDomain } from "#mesh/spiffe-id.ts";
@@ -19,6 +21,7 @@ interface Pending {
   readonly services: Map<ServiceName, Service | undefined>;
   readonly policies: Map<string, Authorization | undefined>;
   readonly bundles: Map<TrustDomain, TrustBundle | undefined>;
+  readonly routes: Map<PortKey, PortRoutes | undefined>;
 }
 
 /**
@@ -115,4 +118,5 @@ const emptyPending = (): Pending => ({
   services: new Map(),
   policies: new Map(),
   bundles: new Map(),
+  routes: new Map(),
 });

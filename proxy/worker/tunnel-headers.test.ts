@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { serviceName } from "#mesh/service.ts";
-import { emptySnapshot, nextSnapshot } from "#mesh/snapshot.ts";
-import { exampleService, exampleWorkload, ip, spiffe } from "#mesh/testing/examples.ts";
+import { emptySnapshot } from "#mesh/snapshot.ts";
+import { exampleService, exampleWorkload, ip, snapshotWith, spiffe } from "#mesh/testing/examples.ts";
 import type { IncomingTunnel } from "../tunnel/tunnel.ts";
 import { calledService, callerOf, requestHeaders, responseHeaders, traceIdOf } from "./tunnel-headers.ts";
 
@@ -14,11 +14,9 @@ const WEB = exampleWorkload({
   locality: { region: "eu", zone: "eu-1", subzone: "" },
 });
 const SERVICE = exampleService();
-const MESH = nextSnapshot(emptySnapshot, 1, {
+const MESH = snapshotWith({
   workloads: new Map([[WEB.uid, WEB]]),
   services: new Map([[serviceName(SERVICE), SERVICE]]),
-  policies: new Map(),
-  bundles: new Map(),
 });
 
 /** A request with these headers. */

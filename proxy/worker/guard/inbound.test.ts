@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import type { Authorization, ConnectionFacts } from "#mesh/policies/authorization.ts";
 import { policyName } from "#mesh/policies/authorization.ts";
-import { emptySnapshot, nextSnapshot, type Snapshot } from "#mesh/snapshot.ts";
-import { exampleWorkload, ip, spiffe } from "#mesh/testing/examples.ts";
+import { emptySnapshot, type Snapshot } from "#mesh/snapshot.ts";
+import { exampleWorkload, ip, snapshotWith, spiffe } from "#mesh/testing/examples.ts";
 import { guardInbound, guardOutbound } from "./inbound.ts";
 
 const CART = spiffe("spiffe://cluster.local/ns/shop/sa/cart");
@@ -29,11 +29,8 @@ const policy = (name: string, changes: Partial<Authorization> = {}): Authorizati
 const onPort = (port: number): Authorization["rules"] => [[[{ destinationPorts: { include: [port], exclude: [] } }]]];
 
 const withPolicies = (...policies: readonly Authorization[]): Snapshot =>
-  nextSnapshot(emptySnapshot, 1, {
-    workloads: new Map(),
-    services: new Map(),
+  snapshotWith({
     policies: new Map(policies.map((each) => [policyName(each), each])),
-    bundles: new Map(),
   });
 
 /** A pod that names these policies. */

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import type { Service } from "#mesh/service.ts";
 import { serviceName } from "#mesh/service.ts";
-import { emptySnapshot, nextSnapshot, type Snapshot } from "#mesh/snapshot.ts";
-import { exampleService, exampleWorkload, ip } from "#mesh/testing/examples.ts";
+import type { Snapshot } from "#mesh/snapshot.ts";
+import { exampleService, exampleWorkload, ip, snapshotWith } from "#mesh/testing/examples.ts";
 import type { Workload } from "#mesh/workload.ts";
 import { destinationOf } from "./destination.ts";
 
@@ -10,11 +10,9 @@ const WEB = exampleWorkload();
 const SERVICE = exampleService();
 
 const meshOf = (services: readonly Service[], workloads: readonly Workload[]): Snapshot =>
-  nextSnapshot(emptySnapshot, 1, {
+  snapshotWith({
     workloads: new Map(workloads.map((workload) => [workload.uid, workload])),
     services: new Map(services.map((service) => [serviceName(service), service])),
-    policies: new Map(),
-    bundles: new Map(),
   });
 
 const MESH = meshOf([SERVICE], [WEB]);

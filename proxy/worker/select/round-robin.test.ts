@@ -1,8 +1,8 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { type Service, serviceName, type ServicePort } from "#mesh/service.ts";
-import { emptySnapshot, nextSnapshot, type Snapshot } from "#mesh/snapshot.ts";
-import { exampleService, exampleWorkload, ip } from "#mesh/testing/examples.ts";
+import { emptySnapshot, type Snapshot } from "#mesh/snapshot.ts";
+import { exampleService, exampleWorkload, ip, snapshotWith } from "#mesh/testing/examples.ts";
 import type { Workload } from "#mesh/workload.ts";
 import { RoundRobin } from "./round-robin.ts";
 
@@ -17,12 +17,13 @@ const pods = (count: number): Workload[] => Array.from({ length: count }, (_, in
 
 /** A snapshot after another: what is given is new, or has changed. */
 const meshOf = (workloads: readonly Workload[], base = emptySnapshot, service: Service = SERVICE): Snapshot =>
-  nextSnapshot(base, base.generation + 1, {
-    workloads: new Map(workloads.map((workload) => [workload.uid, workload])),
-    services: new Map([[serviceName(service), service]]),
-    policies: new Map(),
-    bundles: new Map(),
-  });
+  snapshotWith(
+    {
+      workloads: new Map(workloads.map((workload) => [workload.uid, workload])),
+      services: new Map([[serviceName(service), service]]),
+    },
+    base,
+  );
 
 /** The addresses of so many picks. */
 const picks = (robin: RoundRobin, mesh: Snapshot, count: number, tried?: ReadonlySet<string>): (string | undefined)[] =>
@@ -66,12 +67,7 @@ test("an endpoint that comes gets its share, and one that goes gets none any mor
   picks(robin, before, 3);
   const more = meshOf([pod(3)], before);
   expect(new Set(picks(robin, more, 3)).size).toBe(3);
-  const fewer = nextSnapshot(more, 9, {
-    workloads: new Map([[pod(1).uid, undefined]]),
-    services: new Map(),
-    policies: new Map(),
-    bundles: new Map(),
-  });
+  const fewer = snapshotWith({ workloads: new Map([[pod(1).uid, undefined]]) }, more);
   expect(new Set(picks(robin, fewer, 4))).toEqual(new Set(["10.244.1.2", "10.244.1.3"]));
 });
 
