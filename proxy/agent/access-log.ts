@@ -2,7 +2,7 @@ import type { Logger } from "pino";
 import type { Flow } from "../channel/worker-report.ts";
 import type { AccessLogMode } from "./settings.ts";
 
-/** Writes a line for each connection that opened, failed or closed, as the workers report them. */
+/** Writes a line for each connection that opened, failed or closed, and for each request, as the workers report them. */
 export class AccessLog {
   readonly #logger: Logger;
   readonly #mode: AccessLogMode;
@@ -23,11 +23,21 @@ export class AccessLog {
     this.#dropped += dropped;
     if (this.#mode === "off") return;
     for (const flow of flows) {
-      const failed = flow.event === "failed";
+      const failed = isFailure(flow);
       if (this.#mode === "failures" && !failed) continue;
       const line = { ...flow, worker };
-      if (failed) this.#logger.warn(line, "connection failed");
-      else this.#logger.info(line, flow.event === "opened" ? "connection opened" : "connection closed");
+      if (failed) this.#logger.warn(line, messageOf(flow, failed));
+      else this.#logger.info(line, messageOf(flow, failed));
     }
   }
 }
+
+/** A request has failed when the mesh answered it or it broke off: what applications answer is theirs to judge. */
+const isFailure = ({ event, reason }: Flow): boolean =>
+  event === "failed" || (event === "request" && reason !== undefined);
+
+const messageOf = ({ event }: Flow, failed: boolean): string => {
+  if (event === "request") return failed ? "request failed" : "request";
+  if (failed) return "connection failed";
+  return event === "opened" ? "connection opened" : "connection closed";
+};

@@ -23,7 +23,7 @@ export interface AgentSettings {
   readonly adminSocket: string;
   readonly leafLifetimeMs: number;
   readonly logLevel: string;
-  /** Which connections get a line in the access log. */
+  /** Which connections and requests get a line in the access log. */
   readonly accessLog: AccessLogMode;
 }
 

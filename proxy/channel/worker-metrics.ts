@@ -9,6 +9,11 @@ export const WORKER_METRICS = {
   istio_tcp_sent_bytes_total: "Bytes from server to client.",
   istio_tcp_received_bytes_total: "Bytes from client to server.",
   heddle_connections_refused_total: "Connections that were turned away or could not be served, by reason.",
+  istio_requests_total: "Requests that have ended.",
+  heddle_requests_started_total: "Requests whose head came.",
+  heddle_requests_refused_total: "Requests that the mesh answered by itself or that broke off, by reason.",
+  heddle_request_retries_total: "Attempts of requests beyond their first.",
+  heddle_route_requests_total: "Requests by the rule of a route and the backend that they were for.",
 } as const;
 
 export type WorkerMetric = keyof typeof WORKER_METRICS;

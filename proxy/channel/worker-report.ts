@@ -11,7 +11,7 @@ export type WorkerReport =
       readonly series: readonly Series[];
       readonly totals: readonly (readonly [id: number, total: number])[];
     }
-  /** What happened to connections. `dropped`: how many lines were left out since the last report. */
+  /** What happened to connections and requests. `dropped`: how many lines were left out since the last report. */
   | { readonly kind: "flows"; readonly flows: readonly Flow[]; readonly dropped: number }
   /** Which pods are served: their sockets are being accepted from. */
   | { readonly kind: "serving"; readonly slots: readonly number[] };
@@ -52,6 +52,17 @@ const FLOW_FIELDS = [
   "error",
   "bytes_sent",
   "bytes_recv",
+  "method",
+  "authority",
+  "path",
+  "protocol",
+  "response_code",
+  "grpc_status",
+  "request_id",
+  "route",
+  "route_rule",
+  "backend",
+  "attempts",
 ] as const;
 
 /** One line of the access log. */

@@ -5,6 +5,7 @@ import { serviceName } from "#mesh/service.ts";
 import { exampleService, exampleWorkload, ip, snapshotWith } from "#mesh/testing/examples.ts";
 import { type Workload, workloadIdentity } from "#mesh/workload.ts";
 import { loopbackServer } from "../testing/loopback.ts";
+import { testVitals } from "../testing/test-vitals.ts";
 import { suppliedStocks } from "../testing/outbound-sockets.ts";
 import { FakeByteStream } from "../testing/fake-byte-stream.ts";
 import { TunnelError } from "../tunnel/tunnel.ts";
@@ -19,7 +20,6 @@ import type { PoolKey, TunnelPool } from "./upstream/tunnel-pool.ts";
 import { ConnectionRecord } from "./vitals/connection-record.ts";
 import { Counters } from "./vitals/counters.ts";
 import { FlowLog } from "./vitals/flow-log.ts";
-import { TcpMetrics } from "./vitals/tcp-metrics.ts";
 
 const authority = testAuthority();
 const SETTINGS = readSettings({ HEDDLE_WORKER: "0" });
@@ -51,7 +51,7 @@ const calling = (workloads: readonly Workload[], open: TunnelPool["open"] = () =
   };
   const flows = new FlowLog();
   const record = new ConnectionRecord(
-    { metrics: new TcpMetrics(new Counters()), flows, now: () => 0 },
+    testVitals(new Counters(), flows, () => 0),
     { direction: "outbound", traceId: TRACE, source: SOURCE, destination: CALLED },
   );
   const permit = guardOutbound({

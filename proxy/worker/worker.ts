@@ -25,6 +25,8 @@ import type { WorkerSettings } from "./settings.ts";
 import { SnapshotFeed } from "./snapshot-feed.ts";
 import { Counters } from "./vitals/counters.ts";
 import { FlowLog } from "./vitals/flow-log.ts";
+import { RequestMetrics } from "./vitals/request-metrics.ts";
+import { RouteMetrics } from "./vitals/route-metrics.ts";
 import { TcpMetrics } from "./vitals/tcp-metrics.ts";
 
 /** How soon what happened is told to the agent; what a worker that is killed had not told is lost. */
@@ -67,7 +69,13 @@ export class Worker {
       snapshot: () => this.#feed.snapshot,
       roundRobin: new RoundRobin(),
       descriptors: new Budget(connectionDescriptors(openFileLimit)),
-      vitals: { metrics: new TcpMetrics(this.#counters), flows: this.#flows, now },
+      vitals: {
+        metrics: new TcpMetrics(this.#counters),
+        requests: new RequestMetrics(this.#counters),
+        routes: new RouteMetrics(this.#counters),
+        flows: this.#flows,
+        now,
+      },
       clock: systemClock,
       settings,
       onMistake: ({ pod }, error) =>

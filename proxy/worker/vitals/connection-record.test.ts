@@ -5,7 +5,7 @@ import type { Flow } from "../../channel/worker-report.ts";
 import { ConnectionRecord, type ConnectionStart } from "./connection-record.ts";
 import { Counters } from "./counters.ts";
 import { FlowLog } from "./flow-log.ts";
-import { TcpMetrics } from "./tcp-metrics.ts";
+import { testVitals } from "../../testing/test-vitals.ts";
 
 const START: ConnectionStart = {
   direction: "outbound",
@@ -19,7 +19,7 @@ const recorded = (changes: Partial<ConnectionStart> = {}) => {
   const time = { now: 1_000 };
   const [counters, flows] = [new Counters(), new FlowLog()];
   const record = new ConnectionRecord(
-    { metrics: new TcpMetrics(counters), flows, now: () => time.now },
+    testVitals(counters, flows, () => time.now),
     { ...START, ...changes },
   );
   const lines = (): readonly Flow[] =>

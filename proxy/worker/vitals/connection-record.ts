@@ -1,7 +1,10 @@
-import { formatSocketAddress, type SocketAddress } from "#mesh/socket-address.ts";
+import type { SocketAddress } from "#mesh/socket-address.ts";
 import type { Flow } from "../../channel/worker-report.ts";
 import type { Counter } from "./counters.ts";
+import { addEnds, bytesSeenBy, type MutableFlow, unknownEnds } from "./flow-ends.ts";
 import type { FlowLog } from "./flow-log.ts";
+import type { RequestMetrics } from "./request-metrics.ts";
+import type { RouteMetrics } from "./route-metrics.ts";
 import type { ConnectionEnds } from "./tcp-labels.ts";
 import type { ConnectionCounters, ResponseFlag, TcpMetrics } from "./tcp-metrics.ts";
 
@@ -14,9 +17,11 @@ export interface ConnectionStart {
   readonly destination: SocketAddress | undefined;
 }
 
-/** Where the vitals of connections go. */
+/** Where the vitals of connections and requests go. */
 export interface Vitals {
   readonly metrics: TcpMetrics;
+  readonly requests: RequestMetrics;
+  readonly routes: RouteMetrics;
   readonly flows: FlowLog;
   /** Milliseconds on a clock that only goes forward. */
   readonly now: () => number;
@@ -44,15 +49,7 @@ export class ConnectionRecord {
     this.#vitals = vitals;
     this.#start = start;
     this.#startedAt = vitals.now();
-    this.#ends = {
-      reporter: start.direction === "inbound" ? "destination" : "source",
-      source: undefined,
-      destination: undefined,
-      service: undefined,
-      sourcePrincipal: undefined,
-      destinationPrincipal: undefined,
-      isMutualTls: false,
-    };
+    this.#ends = unknownEnds(start.direction);
   }
 
   get traceId(): string {
@@ -110,60 +107,15 @@ export class ConnectionRecord {
     if (this.#state !== "open") return;
     this.#state = "over";
     this.#counters?.closed(flag).add(1);
-    this.#log("closed", { ...this.#bytes(), ...(problem && { reason: problem.reason, error: problem.message }) });
-  }
-
-  /** The log counts from the reporter's view: what its own workload sent (istio/istio#32399). */
-  #bytes(): Flow {
-    const isInbound = this.#start.direction === "inbound";
-    return {
-      bytes_sent: isInbound ? this.#sent : this.#received,
-      bytes_recv: isInbound ? this.#received : this.#sent,
-    };
+    const bytes = bytesSeenBy(this.#start.direction, this.#received, this.#sent);
+    this.#log("closed", { ...bytes, ...(problem && { reason: problem.reason, error: problem.message }) });
   }
 
   #log(event: "opened" | "failed" | "closed", fields: Flow): void {
-    const { direction, traceId, source, destination } = this.#start;
-    const ends = this.#ends;
+    const { direction, traceId } = this.#start;
     const durationMs = Math.round(this.#vitals.now() - this.#startedAt);
     const flow: MutableFlow = { event, direction, trace_id: traceId, duration_ms: durationMs };
-    addEnd(flow, SOURCE_FIELDS, source, ends.source, ends.sourcePrincipal);
-    addEnd(flow, DESTINATION_FIELDS, destination, ends.destination, ends.destinationPrincipal);
-    if (ends.service) flow["dst.service"] = ends.service.hostname;
-    flow.connection_security_policy = ends.isMutualTls ? "mutual_tls" : "none";
+    addEnds(flow, this.#start, this.#ends);
     this.#vitals.flows.add(Object.assign(flow, this.#endpoint, this.#extra, fields));
   }
 }
-
-/** Two or three lines for every connection: they are built in place. */
-type MutableFlow = { -readonly [Key in keyof Flow]: Flow[Key] };
-
-type EndFields = Readonly<Record<"address" | "name" | "namespace" | "identity", keyof Flow>>;
-
-const SOURCE_FIELDS: EndFields = {
-  address: "src.addr",
-  name: "src.workload",
-  namespace: "src.namespace",
-  identity: "src.identity",
-};
-const DESTINATION_FIELDS: EndFields = {
-  address: "dst.addr",
-  name: "dst.workload",
-  namespace: "dst.namespace",
-  identity: "dst.identity",
-};
-
-const addEnd = (
-  flow: MutableFlow,
-  fields: EndFields,
-  address: SocketAddress | undefined,
-  workload: ConnectionEnds["source"],
-  principal: ConnectionEnds["sourcePrincipal"],
-): void => {
-  if (address) flow[fields.address] = formatSocketAddress(address);
-  if (workload) {
-    flow[fields.name] = workload.name;
-    flow[fields.namespace] = workload.namespace;
-  }
-  if (principal) flow[fields.identity] = principal;
-};

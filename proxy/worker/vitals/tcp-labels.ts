@@ -21,12 +21,12 @@ const UNKNOWN = "unknown";
 export const tcpLabels = (ends: ConnectionEnds): Labels => ({
   reporter: ends.reporter,
   ...endLabels("source", ends.source, ends.sourcePrincipal),
+  ...localityLabels("source", ends.source),
   ...endLabels("destination", ends.destination, ends.destinationPrincipal),
-  destination_service: ends.service?.hostname ?? UNKNOWN,
-  destination_service_name: ends.service?.name ?? UNKNOWN,
-  destination_service_namespace: ends.service?.namespace ?? UNKNOWN,
+  ...localityLabels("destination", ends.destination),
+  ...serviceLabels(ends.service),
   request_protocol: "tcp",
-  connection_security_policy: ends.isMutualTls ? "mutual_tls" : "none",
+  ...securityLabels(ends),
 });
 
 /** A short text that differs where the labels do. */
@@ -41,7 +41,8 @@ export const endsKey = (ends: ConnectionEnds): string =>
     ends.isMutualTls,
   ].join("|");
 
-const endLabels = (
+/** Who one end is: the owner of a pod, never the pod. */
+export const endLabels = (
   end: "source" | "destination",
   workload: Workload | undefined,
   principal: SpiffeId | undefined,
@@ -54,8 +55,24 @@ const endLabels = (
   [`${end}_app`]: workload?.canonicalName ?? UNKNOWN,
   [`${end}_version`]: workload?.canonicalRevision ?? UNKNOWN,
   [`${end}_cluster`]: workload?.cluster ?? UNKNOWN,
+});
+
+/** Only metrics of connections have these. */
+const localityLabels = (end: "source" | "destination", workload: Workload | undefined): Labels => ({
   [`${end}_region`]: workload?.locality.region || UNKNOWN,
   [`${end}_zone`]: workload?.locality.zone || UNKNOWN,
+});
+
+/** The service that was called. */
+export const serviceLabels = (service: ConnectionEnds["service"]): Labels => ({
+  destination_service: service?.hostname ?? UNKNOWN,
+  destination_service_name: service?.name ?? UNKNOWN,
+  destination_service_namespace: service?.namespace ?? UNKNOWN,
+});
+
+/** Both reporters know it, as with ztunnel; Envoy's source says `unknown`. */
+export const securityLabels = ({ isMutualTls }: Pick<ConnectionEnds, "isMutualTls">): Labels => ({
+  connection_security_policy: isMutualTls ? "mutual_tls" : "none",
 });
 
 const numbers = new WeakMap<Workload, number>();

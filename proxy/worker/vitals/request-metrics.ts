@@ -1,0 +1,75 @@
+import type { Service } from "#mesh/service.ts";
+import type { Counter, Counters } from "./counters.ts";
+import { httpEndLabels, httpOutcomeLabels, type RequestOutcome, responseCodeClass } from "./http-labels.ts";
+import { HTTP_RESPONSE_FLAGS } from "./http-response-flag.ts";
+import { type ConnectionEnds, endsKey } from "./tcp-labels.ts";
+
+/** What is counted for requests between the same two ends. A series begins when something is counted in it. */
+export interface RequestCounters {
+  ended(outcome: RequestOutcome): void;
+}
+
+/** Sets that are kept at hand; all of them live on in the counters. */
+const MAX_CACHED = 4_096;
+
+/**
+ * Outcomes that are told apart between the same two ends, by status, flag and gRPC status. Applications choose statuses:
+ * beyond it only their class is told, so that none can use up the series of all others.
+ */
+export const MAX_OUTCOMES = 64;
+
+/** Istio's HTTP metrics, and ours beside them. */
+export class RequestMetrics {
+  readonly #counters: Counters;
+  readonly #cache = new Map<string, RequestCounters>();
+
+  constructor(counters: Counters) {
+    this.#counters = counters;
+  }
+
+  of(ends: ConnectionEnds): RequestCounters {
+    const key = endsKey(ends);
+    const cached = this.#cache.get(key);
+    if (cached) return cached;
+    if (this.#cache.size >= MAX_CACHED) this.#cache.clear();
+    const made = this.#make(ends);
+    this.#cache.set(key, made);
+    return made;
+  }
+
+  started(reporter: ConnectionEnds["reporter"]): void {
+    this.#counters.counter("heddle_requests_started_total", { reporter }).add(1);
+  }
+
+  /** The mesh answered by itself, or the request broke off; `reason` is one of our own words. */
+  refused(direction: "inbound" | "outbound", reason: string): void {
+    this.#counters.counter("heddle_requests_refused_total", { direction, reason }).add(1);
+  }
+
+  retried(service: Pick<Service, "namespace" | "hostname"> | undefined, retries: number): void {
+    const destination_service = service ? service.hostname : "unknown";
+    this.#counters.counter("heddle_request_retries_total", { destination_service }).add(retries);
+  }
+
+  #make(ends: ConnectionEnds): RequestCounters {
+    const labels = httpEndLabels(ends);
+    const made = new Map<number, Counter>();
+    const counter = (outcome: RequestOutcome): Counter => {
+      const key = outcomeKey(outcome);
+      const known = made.get(key);
+      if (known) return known;
+      const code = made.size < MAX_OUTCOMES ? undefined : responseCodeClass(outcome.status);
+      const fresh = this.#counters.counter("istio_requests_total", { ...labels, ...httpOutcomeLabels(outcome, code) });
+      if (code === undefined) made.set(key, fresh);
+      return fresh;
+    };
+    return { ended: (outcome) => counter(outcome).add(1) };
+  }
+}
+
+const GRPC_STATUSES = 18;
+
+/** One number for each outcome. */
+const outcomeKey = ({ status, grpcStatus, flag }: RequestOutcome): number =>
+  (status * GRPC_STATUSES + (grpcStatus ?? GRPC_STATUSES - 1)) * HTTP_RESPONSE_FLAGS.length +
+  HTTP_RESPONSE_FLAGS.indexOf(flag);

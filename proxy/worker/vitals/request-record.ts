@@ -1,0 +1,169 @@
+import type { MatchedRule } from "#mesh/routes/decide-http-route.ts";
+import type { Flow } from "../../channel/worker-report.ts";
+import type { ConnectionStart, Vitals } from "./connection-record.ts";
+import { addEnds, bytesSeenBy, type MutableFlow, unknownEnds } from "./flow-ends.ts";
+import { grpcOutcome } from "./grpc-outcome.ts";
+import type { RequestOutcome } from "./http-labels.ts";
+import type { HttpResponseFlag } from "./http-response-flag.ts";
+import { type RouteBackend, ruleLabel } from "./route-metrics.ts";
+import type { ConnectionEnds } from "./tcp-labels.ts";
+
+/** What is known of a request when its head came. */
+export interface RequestStart extends ConnectionStart {
+  readonly requestId: string | undefined;
+  readonly method: string;
+  readonly authority: string;
+  /** As it came; its query is not told. */
+  readonly path: string;
+  readonly protocol: "HTTP/1.0" | "HTTP/1.1" | "HTTP/2";
+  readonly isGrpc: boolean;
+}
+
+/** One request's telemetry, from its head to the end of its answer: one line, and what is counted. */
+export class RequestRecord {
+  readonly #vitals: Vitals;
+  readonly #start: RequestStart;
+  readonly #startedAt: number;
+  readonly #ends: ConnectionEnds;
+  #isOver = false;
+  #extra: Flow = {};
+  #endpoint: Flow = {};
+  #rule: MatchedRule | undefined;
+  #backend: RouteBackend | undefined;
+  #attempts = 0;
+  #requestBytes = 0;
+  #responseBytes = 0;
+  #status = 0;
+  #grpcStatus: string | undefined;
+
+  constructor(vitals: Vitals, start: RequestStart) {
+    this.#vitals = vitals;
+    this.#start = start;
+    this.#startedAt = vitals.now();
+    this.#ends = unknownEnds(start.direction);
+    vitals.requests.started(this.#ends.reporter);
+  }
+
+  get traceId(): string {
+    return this.#start.traceId;
+  }
+
+  /** Notes who the ends are, as soon as it is known. */
+  between(ends: Partial<ConnectionEnds>): void {
+    Object.assign(this.#ends, ends);
+  }
+
+  /** Adds fields to the line, for example the policy that decided. */
+  note(fields: Flow): void {
+    this.#extra = { ...this.#extra, ...fields };
+  }
+
+  /** Notes what routes made of it. @param backend undefined where no backend gets it */
+  noteRoute(rule: MatchedRule | undefined, backend: RouteBackend | undefined): void {
+    this.#rule = rule;
+    this.#backend = backend;
+  }
+
+  /** Adds fields about where it goes; a later endpoint takes the place of an earlier one. */
+  noteEndpoint(fields: Flow): void {
+    this.#endpoint = fields;
+  }
+
+  /** It is sent to an endpoint: each time beyond the first is a retry. */
+  noteAttempt(): void {
+    this.#attempts++;
+  }
+
+  /** Bytes of content were handed on. */
+  moved(direction: "request" | "response", bytes: number): void {
+    if (direction === "request") this.#requestBytes += bytes;
+    else this.#responseBytes += bytes;
+  }
+
+  /** The final head, also one that the mesh made, was handed on to the client. */
+  responded(status: number): void {
+    this.#status = status;
+  }
+
+  /** `grpc-status`, as it came in trailers or in a head without content. */
+  grpcStatus(status: string): void {
+    this.#grpcStatus = status;
+  }
+
+  /**
+   * It is over; further calls do nothing.
+   * @param flag `-` when all went well
+   * @param problem where the mesh answered by itself, or it broke off. `reason`: one of a small, closed set, as it is a
+   * label of a metric; `message`: for a person
+   */
+  close(flag: HttpResponseFlag, problem?: { readonly reason: string; readonly message: string }): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    const grpcStatus = this.#start.isGrpc ? grpcOutcome(this.#grpcStatus, this.#status) : undefined;
+    const outcome = { status: this.#status, grpcStatus, flag };
+    this.#count(outcome, problem?.reason);
+    this.#log(outcome, problem);
+  }
+
+  #count(outcome: RequestOutcome, reason: string | undefined): void {
+    const { requests, routes } = this.#vitals;
+    requests.of(this.#ends).ended(outcome);
+    if (reason !== undefined) requests.refused(this.#start.direction, reason);
+    if (this.#attempts > 1) requests.retried(this.#ends.service, this.#attempts - 1);
+    if (this.#rule && this.#start.direction === "outbound") routes.ended(this.#rule, this.#backend, outcome);
+  }
+
+  #log(
+    { flag, status, grpcStatus }: RequestOutcome,
+    problem: { readonly reason: string; readonly message: string } | undefined,
+  ): void {
+    const { direction, traceId, requestId, method, authority, path, protocol } = this.#start;
+    const flow: MutableFlow = {
+      event: "request",
+      direction,
+      trace_id: traceId,
+      duration_ms: Math.round(this.#vitals.now() - this.#startedAt),
+      method: bounded(method, MAX_METHOD),
+      authority: bounded(authority, MAX_AUTHORITY),
+      path: bounded(withoutQuery(path), MAX_PATH),
+      protocol,
+      response_code: status,
+      response_flags: flag,
+    };
+    if (grpcStatus !== undefined) flow.grpc_status = grpcStatus;
+    if (requestId !== undefined) flow.request_id = bounded(requestId, MAX_REQUEST_ID);
+    addEnds(flow, this.#start, this.#ends);
+    this.#addRoute(flow);
+    if (this.#attempts > 0) flow.attempts = this.#attempts;
+    const bytes = bytesSeenBy(direction, this.#requestBytes, this.#responseBytes);
+    const why = problem && { reason: problem.reason, error: problem.message };
+    this.#vitals.flows.add(Object.assign(flow, bytes, this.#endpoint, this.#extra, why));
+  }
+
+  #addRoute(flow: MutableFlow): void {
+    if (this.#rule) {
+      flow.route = `${this.#rule.route.namespace}/${this.#rule.route.name}`;
+      flow.route_rule = ruleLabel(this.#rule);
+    }
+    if (this.#backend) flow.backend = `${hostnameOf(this.#backend)}:${this.#backend.port}`;
+  }
+}
+
+/** Characters of a line's texts that a client chose: lines wait in memory until they are sent. */
+const MAX_METHOD = 32;
+/** The longest name of DNS, and a port. */
+const MAX_AUTHORITY = 260;
+const MAX_PATH = 256;
+const MAX_REQUEST_ID = 64;
+
+/** Shortened, and then a copy: a part of a string keeps all of it in memory. */
+const bounded = (text: string, max: number): string =>
+  text.length <= max ? text : Buffer.from(`${text.slice(0, max - 1)}…`).toString();
+
+const withoutQuery = (path: string): string => {
+  const end = path.search(/[?#]/);
+  return end < 0 ? path : path.slice(0, end);
+};
+
+/** A service's name is `<namespace>/<hostname>`. */
+const hostnameOf = ({ service }: RouteBackend): string => service.slice(service.indexOf("/") + 1);
