@@ -5,10 +5,15 @@ import { err } from "#mesh/result.ts";
 import { FOLDER_SOURCE_DEFAULTS, FolderSource } from "./collect/folder-source.ts";
 import { ControlPlane } from "./control-plane.ts";
 import { createLog, errorText, type Log } from "./log.ts";
+import { keepSpareDescriptors } from "./spare-descriptors.ts";
 import { readSettings } from "./settings.ts";
 
 /** A process that meets more unforeseen errors than this in its life is in no state to go on; whoever started it starts it again. */
 const MAX_UNFORESEEN_ERRORS = 10;
+
+/** What an operator does about it. */
+const OPEN_FILES_REMEDY =
+  "raise the limit of open files of the control plane (LimitNOFILE of its unit, ulimit -n); what is in force stays";
 
 // grpc-js writes to standard error, in a form of its own, what it also answers its callers.
 setLogVerbosity(logVerbosity.NONE);
@@ -22,6 +27,10 @@ const run = async (): Promise<void> => {
     return;
   }
   surviveErrors(log);
+  keepSpareDescriptors((what) => {
+    if (what === "enough") log.info({}, "the control plane has file descriptors again");
+    else log.error({}, `no file descriptor is left: no node can connect, no object be read; ${OPEN_FILES_REMEDY}`);
+  });
   const source = new FolderSource(
     {
       ...FOLDER_SOURCE_DEFAULTS,

@@ -4,9 +4,13 @@ import { errorText } from "../log.ts";
 /** What came of reading a file. */
 export type FileText =
   | { readonly kind: "text"; readonly text: string }
-  | { readonly kind: "refused"; readonly problem: string }
+  /** @property isPassing it may be readable at the next look although nobody touches it */
+  | { readonly kind: "refused"; readonly problem: string; readonly isPassing?: true }
   /** It went away, or somebody wrote to it meanwhile: look again later. */
   | { readonly kind: "unsettled" };
+
+/** It lacks something that has nothing to do with the file: descriptors, memory; or the disk fails. */
+const PASSING: ReadonlySet<string> = new Set(["EMFILE", "ENFILE", "ENOMEM", "EIO", "EAGAIN", "ESTALE"]);
 
 /** Reads a whole text file of at most `maxBytes`. UTF-8 only, with or without a byte order mark. */
 export const readText = async (path: string, maxBytes: number): Promise<FileText> => {
@@ -19,8 +23,10 @@ export const readText = async (path: string, maxBytes: number): Promise<FileText
       await file.close();
     }
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return { kind: "unsettled" };
-    return { kind: "refused", problem: `cannot be read: ${errorText(error)}` };
+    const { code = "" } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT") return { kind: "unsettled" };
+    const isPassing = PASSING.has(code);
+    return { kind: "refused", problem: `cannot be read: ${errorText(error)}`, ...(isPassing && { isPassing }) };
   }
 };
 

@@ -47,7 +47,7 @@ export class WatchedFolder {
     const tree = await scanTree(this.#directory, this.#limits);
     const due = settle(this.#seen, tree, this.#clock.now(), this.#settleMs);
     const read = await this.#readAll(due.toRead);
-    const resting = read.filter(({ text }) => text.kind !== "unsettled").map(({ path }) => path);
+    const resting = read.filter(({ text }) => !isToBeReadAgain(text)).map(({ path }) => path);
     this.#seen = withRead(due.seen, new Set(resting));
     for (const path of due.gone) this.#digests.delete(path);
     return {
@@ -80,3 +80,6 @@ export class WatchedFolder {
     return [{ ...text, path }];
   }
 }
+
+const isToBeReadAgain = (text: FileText): boolean =>
+  text.kind === "unsettled" || (text.kind === "refused" && text.isPassing === true);

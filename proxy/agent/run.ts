@@ -4,6 +4,8 @@ import { encodeAgentRecord } from "../channel/agent-record.ts";
 import { wholeMessage } from "../channel/descriptor-channel.ts";
 import { openSupervisorChannel } from "../channel/supervisor-channel.ts";
 import { confineAgent } from "../kernel/confinement.ts";
+import { OPEN_FILES_REMEDY } from "../kernel/open-files.ts";
+import { keepSpareDescriptors } from "../kernel/spare-descriptors.ts";
 import { Agent } from "./agent.ts";
 import { Endpoints } from "./http-endpoints.ts";
 import { readSettings } from "./settings.ts";
@@ -28,6 +30,13 @@ try {
     maxLength: MAX_WAITING_BYTES,
   });
   const logger = pino({ level: settings.logLevel, base: { process: "agent", node: settings.node } }, destination);
+  keepSpareDescriptors((what) => {
+    if (what === "enough") logger.info("the agent has file descriptors again");
+    else
+      logger.error(
+        `no file descriptor is left: nobody can ask this agent for metrics or status, nor it the control plane; ${OPEN_FILES_REMEDY}`,
+      );
+  });
   const endpoints = new Endpoints();
   const agent = new Agent(settings, logger, systemClock, Math.random, {
     endWorker: ({ index, pid }) => supervisor.write(encodeAgentRecord({ kind: "end-worker", index, pid })),

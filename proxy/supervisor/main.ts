@@ -1,5 +1,7 @@
 import { forbidRings } from "../kernel/confinement.ts";
 import { forbidDumps } from "../kernel/hardening.ts";
+import { OPEN_FILES_REMEDY } from "../kernel/open-files.ts";
+import { keepSpareDescriptors } from "../kernel/spare-descriptors.ts";
 import { stdoutLog } from "./log.ts";
 import { readSettings } from "./settings.ts";
 import { Supervisor } from "./supervisor.ts";
@@ -10,6 +12,14 @@ const main = async (): Promise<void> => {
   forbidRings();
   const settings = readSettings(process.env);
   const log = stdoutLog({ process: "supervisor", node: settings.node });
+  keepSpareDescriptors((what) => {
+    if (what === "enough") log("info", "the supervisor has file descriptors again");
+    else
+      log(
+        "error",
+        `no file descriptor is left: pods cannot be enrolled or call, workers not start; ${OPEN_FILES_REMEDY}`,
+      );
+  });
   let supervisor: Supervisor | undefined;
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.once(signal, () => {

@@ -21,6 +21,11 @@ export const runInNamespace = (
     const child = inNetworkNamespace(namespace, () =>
       spawn(command, args, { stdio: ["pipe", "pipe", "pipe"], cwd: "/" }),
     );
+    // Without descriptors for its pipes it has none, and says why in the event.
+    if (!child.stdin || !child.stdout || !child.stderr) {
+      child.on("error", (error) => reject(new Error(`${command} cannot be started: ${error.message}`)));
+      return;
+    }
     const timer = setTimeout(() => child.kill("SIGKILL"), TIMEOUT_MS);
     let output = "";
     let complaints = "";

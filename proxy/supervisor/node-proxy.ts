@@ -7,6 +7,7 @@ import type { EnrolledPod } from "./enrolled-pod.ts";
 import type { EnrolmentRecord } from "./enrolment.ts";
 import { chooseHome } from "./homes.ts";
 import type { Log } from "./log.ts";
+import { seldomLog } from "./seldom-log.ts";
 import type { SupervisorSettings } from "./settings.ts";
 import { CaptureWatch } from "./capture-watch.ts";
 import { Turns } from "./turns.ts";
@@ -16,6 +17,8 @@ import { type Worker, Workers } from "./workers.ts";
 const SOCKETS_PER_MESSAGE = 64;
 /** After the time for draining, and what ending in order takes: a worker that is still there hangs. */
 const KILL_AFTER_MS = 10_000;
+/** Workers ask again and again for sockets that they do not get. */
+const SAY_NO_SOCKETS_MS = 10_000;
 /** A pod that keeps crashing others moves; more than so many extra workers would be an attack on the node. */
 const MAX_ISOLATED_WORKERS = 8;
 
@@ -41,6 +44,7 @@ export interface PodInHand {
 /** The proxy of one node: its pods, and the agent and workers that serve them. */
 export class NodeProxy {
   readonly #log: Log;
+  readonly #noSocketsLog: Log;
   readonly #node: string;
   readonly #workers: Workers;
   readonly #agent: AgentProcess;
@@ -78,6 +82,7 @@ export class NodeProxy {
       onChecked: ({ slot, captureProblem }) => this.#agent.send({ kind: "capture", slot, problem: captureProblem }),
     });
     this.#log = log;
+    this.#noSocketsLog = seldomLog(log, now, SAY_NO_SOCKETS_MS);
     this.#node = settings.node;
     this.#ledger = new CrashLedger(now);
     this.#workers = new Workers(settings, log, now, {
@@ -365,7 +370,7 @@ export class NodeProxy {
         worker.process.send({ kind: "sockets", slot, sockets: kind }, sockets);
       }
     } catch (error) {
-      this.#log("error", "no outbound sockets for a pod", { pod: pod.title, error: String(error) });
+      this.#noSocketsLog("error", "no outbound sockets for a pod", { pod: pod.title, error: String(error) });
     }
   }
 

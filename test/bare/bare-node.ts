@@ -214,6 +214,11 @@ export class BareNode {
     return asked<AuthorityStatus>(join(this.directory, "admin.sock"), "/certificates");
   }
 
+  /** What the control plane knows of objects. */
+  configDump(): Promise<unknown> {
+    return asked<unknown>(join(this.directory, "admin.sock"), "/config_dump");
+  }
+
   /** Has the control plane do something. @throws Error with what it says if it does not */
   askControlPlane<Answer>(path: string, body: object = {}): Promise<Answer> {
     return asked<Answer>(join(this.directory, "admin.sock"), path, { method: "POST", body });

@@ -85,7 +85,7 @@ export class SocketStock {
     const { promise, resolve, reject } = Promise.withResolvers<number>();
     const timer = setTimeout(() => {
       this.#forget(waiter);
-      reject(new NoSocketError(`the supervisor sent no socket within ${WAIT_MS} ms`));
+      reject(new NoSocketError(`the supervisor sent no socket within ${WAIT_MS} ms; its log says why`));
     }, WAIT_MS);
     const waiter: Waiter = { resolve, reject, timer };
     this.#waiting.add(waiter);
