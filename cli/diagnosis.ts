@@ -27,6 +27,7 @@ export const diagnose = (status: RuntimeStatus, nowMs: number): readonly Finding
   ...status.problems.map((text) => problem("this machine", text)),
   ...aboutControlPlane(status.controlPlane, commandLine(status.name, "logs", "--control-plane")),
   ...status.controlPlane.objects.flatMap(aboutObject),
+  ...aboutStatusFolder(status.controlPlane),
   ...aboutEmptyFolder(status),
   ...status.nodes.flatMap((node) => aboutNode(node, nowMs, commandLine(status.name, "logs", "--node", node.name))),
   ...status.pods.flatMap((pod) => aboutPod(pod, agentPodOf(pod, status), status.name)),
@@ -47,6 +48,18 @@ const aboutControlPlane = (report: ControlPlaneReport, hint: string): readonly F
   if (silence !== undefined) return [problem("control plane", `does not answer: ${silence}`, hint)];
   return inventory ? [] : [problem("control plane", "has not read the objects yet", hint)];
 };
+
+/** Traffic does not depend on it, but who waits for a status waits in vain. */
+const aboutStatusFolder = ({ statusFolder }: ControlPlaneReport): readonly Finding[] =>
+  statusFolder?.problem === undefined
+    ? []
+    : [
+        notice(
+          "statuses",
+          `cannot be written: ${statusFolder.problem}`,
+          "it goes on by itself, as when a full disk has room again",
+        ),
+      ];
 
 const aboutEmptyFolder = ({ controlPlane, objects }: RuntimeStatus): readonly Finding[] =>
   controlPlane.problem === undefined && controlPlane.inventory && controlPlane.declared === 0

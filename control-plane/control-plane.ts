@@ -8,9 +8,11 @@ import { ok, type Result } from "#mesh/result.ts";
 import { formatSocketAddress, type SocketAddress } from "#mesh/socket-address.ts";
 import type { TrustBundle } from "#mesh/trust-bundle.ts";
 import type { ObjectSource } from "./collect/object-source.ts";
+import { derivedStatuses } from "./derive/derived-status.ts";
 import type { Log } from "./log.ts";
 import { Pipeline } from "./pipeline.ts";
 import { writeRootsFile } from "./publish/roots-file.ts";
+import { StatusFolder } from "./publish/status-folder.ts";
 import { type AdminActions, createAdminServer } from "./serve/admin-server.ts";
 import { authenticateWith } from "./serve/authenticate.ts";
 import { AuthorityKeeper } from "./serve/authority-keeper.ts";
@@ -45,6 +47,9 @@ export class ControlPlane {
   readonly #pipeline: Pipeline;
   readonly #nodes: NodeRegistry;
   readonly #knownRoots = new KnownRoots();
+  readonly #statuses: StatusFolder | undefined;
+  /** What is not collected yet is not gone. */
+  #isCollected = false;
   readonly #serving: ServingCertificate;
   readonly #keeper: AuthorityKeeper;
   readonly #grpc: GrpcServer;
@@ -88,8 +93,15 @@ export class ControlPlane {
       { trustDomain, cluster, rootNamespace, areReferenceGrantsRequired },
       clock,
       log,
-      (names) => discovery.publish(names),
+      (names) => {
+        discovery.publish(names);
+        this.#publishStatuses();
+      },
     );
+    this.#statuses =
+      settings.statusDirectory === undefined
+        ? undefined
+        : new StatusFolder({ path: settings.statusDirectory, clock, random: Math.random, log });
     this.#keeper = new AuthorityKeeper({
       authority,
       trust: () => this.#trustOfNodes(),
@@ -123,6 +135,7 @@ export class ControlPlane {
     this.#serving.stop();
     await this.#grpc.stop();
     await this.#admin.close();
+    await this.#statuses?.stop();
   }
 
   /** Nobody is served before everything that is there has been read: half a mesh looks like the other half was removed. */
@@ -134,8 +147,10 @@ export class ControlPlane {
     if (!credentials.ok) return credentials;
     this.#knownRoots.add(this.#authority.bundle);
     this.#pipeline.trust(this.#authority.bundle);
+    await this.#statuses?.open();
     const collected = await this.#source.start((change) => this.#pipeline.collected(change));
     if (!collected.ok) return collected;
+    this.#isCollected = true;
     this.#pipeline.flush();
     const address = await this.#grpc.listen(listen, credentials.value);
     if (!address.ok) return address;
@@ -156,6 +171,10 @@ export class ControlPlane {
     this.#pipeline.trust(bundle);
   }
 
+  #publishStatuses(): void {
+    if (this.#isCollected) this.#statuses?.set(derivedStatuses(this.#pipeline.model));
+  }
+
   #trustOfNodes(): readonly NodeTrust[] {
     // Only a new root has to wait for nodes that have not come back since the start.
     const isAwaited = this.#authority.set.rotation.announced !== undefined;
@@ -166,7 +185,7 @@ export class ControlPlane {
     const { model, catalog, inventory } = this.#pipeline;
     const nodes = () => this.#nodes.statuses(catalog);
     return {
-      configDump: () => configDump(model, this.#source.statuses(), nodes()),
+      configDump: () => configDump(model, this.#source.statuses(), nodes(), this.#statuses),
       nodes,
       inventory: (after, waitMs) => inventory.next(after, waitMs),
       certificates: () => authorityStatus(this.#authority, this.#trustOfNodes()),

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdirSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { ADDRESS_TYPE } from "#api/type-urls.ts";
@@ -153,7 +153,7 @@ spec:
     "objects/a.yaml": service("a").replace("{ports", "{clusterIP: 10.96.0.1, ports"),
     "objects/route.yaml": route(81, 1),
   });
-  const { admin } = await startIn(directory);
+  const { admin, settings } = await startIn(directory);
   const shown = async () => {
     const { objects } = await admin.dump();
     const object = objects.find(({ kind }) => kind === "HTTPRoute");
@@ -179,6 +179,8 @@ spec:
     ["Accepted", 3],
     ["ResolvedRefs", 3],
   ];
+  const file = join(settings.statusDirectory ?? "", "HTTPRoute/shop/split.yaml");
+  await vi.waitFor(() => expect(readFileSync(file, "utf8")).toContain("reason: BackendNotFound"), { timeout: 60_000 });
   writeFiles(directory, { "objects/route.yaml": route(80, 1) });
   await vi.waitFor(async () => expect((await shown()).conditions).toEqual(good), { timeout: 60_000, interval: 100 });
   writeFiles(directory, { "objects/route.yaml": route(80, -1) });
@@ -189,4 +191,5 @@ spec:
     problems: ["spec.rules[0].backendRefs[0].weight"],
   };
   await vi.waitFor(async () => expect(await shown()).toEqual(refused), { timeout: 60_000, interval: 100 });
+  expect(readFileSync(file, "utf8")).not.toContain("BackendNotFound");
 }, 180_000);

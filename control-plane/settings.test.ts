@@ -15,6 +15,7 @@ test("what is not set has a default, where there is one", () => {
     assignedDirectory: undefined,
     authorityDirectory: "/run/heddle/ca",
     publicDirectory: "/run/heddle/public",
+    statusDirectory: "/run/heddle/status",
     listen: { address: "10.95.0.1", port: 15012 },
     adminSocket: "/run/heddle/admin.sock",
     leafLifetimeMs: 24 * 3_600_000,

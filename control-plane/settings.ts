@@ -19,6 +19,8 @@ export interface Settings {
   readonly assignedDirectory: string | undefined;
   readonly authorityDirectory: string;
   readonly publicDirectory: string;
+  /** Where the statuses of objects are written to, for tools to read. Undefined: nowhere but at the admin API. */
+  readonly statusDirectory: string | undefined;
   readonly listen: SocketAddress;
   readonly adminSocket: string;
   /** Lifetime of a leaf certificate where the caller asks for none or for more. */
@@ -52,6 +54,7 @@ export const readSettings = (
     assignedDirectory: given(env.HEDDLE_ASSIGNED_DIR),
     authorityDirectory: variable("HEDDLE_CA_DIR", undefined, parsePath),
     publicDirectory: variable("HEDDLE_PUBLIC_DIR", undefined, parsePath),
+    statusDirectory: given(env.HEDDLE_STATUS_DIR),
     listen: variable("HEDDLE_LISTEN", undefined, parseListen),
     adminSocket: variable("HEDDLE_ADMIN_SOCKET", undefined, parseSocketPath),
     leafLifetimeMs: variable("HEDDLE_LEAF_LIFETIME", "24h", parseLeafLifetime),

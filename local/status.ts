@@ -1,5 +1,10 @@
 import type { AgentStatus } from "#mesh/admin/agent-status.ts";
-import type { AuthorityStatus, NodeStatus, ObjectStatus } from "#mesh/admin/control-plane-status.ts";
+import type {
+  AuthorityStatus,
+  NodeStatus,
+  ObjectStatus,
+  StatusFolderStatus,
+} from "#mesh/admin/control-plane-status.ts";
 import type { IpAddress } from "#mesh/ip-address.ts";
 import type { PodStatus } from "#mesh/objects/pod.ts";
 import type { DrainingSupervisor } from "./enrolment/messages.ts";
@@ -41,6 +46,8 @@ export interface ControlPlaneReport {
   readonly declared: number;
   /** Objects that are refused, or that were taken with a warning. */
   readonly objects: readonly ObjectStatus[];
+  /** Where the statuses of objects are written to. */
+  readonly statusFolder: StatusFolderStatus | undefined;
   readonly authority: AuthorityStatus | undefined;
 }
 

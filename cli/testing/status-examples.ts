@@ -102,6 +102,7 @@ export const exampleStatus = (changes: Partial<RuntimeStatus> = {}): RuntimeStat
     inventory: true,
     declared: 7,
     objects: [],
+    statusFolder: { path: "/var/lib/heddle/default/status", problem: undefined },
     authority: undefined,
   },
   nodes: [exampleNode()],

@@ -18,6 +18,7 @@ export const configDump = (
   model: MeshModel,
   objects: readonly ObjectStatus[],
   nodes: readonly NodeStatus[],
+  statusFolder?: ControlPlaneDump["statusFolder"],
 ): ControlPlaneDump => ({
   objects: withParents(withWarnings(objects, warningsOf(model)), model.routes.statuses()),
   workloads: [...model.workloads()].map((workload) => workloadStatus(workload, model)).sort(by(({ uid }) => uid)),
@@ -26,6 +27,7 @@ export const configDump = (
     .map(([name, { scope, action }]) => ({ name, scope, action }))
     .sort(by(({ name }) => name)),
   nodes,
+  statusFolder: statusFolder && { path: statusFolder.path, problem: statusFolder.problem },
 });
 
 const warningsOf = (model: MeshModel): ReadonlyMap<string, readonly string[]> =>

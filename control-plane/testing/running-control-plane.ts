@@ -26,6 +26,7 @@ export const environmentIn = (directory: string): Record<string, string> => ({
   HEDDLE_ASSIGNED_DIR: join(directory, "assigned"),
   HEDDLE_CA_DIR: join(directory, "ca"),
   HEDDLE_PUBLIC_DIR: join(directory, "public"),
+  HEDDLE_STATUS_DIR: join(directory, "status"),
   HEDDLE_LISTEN: "127.0.0.1:0",
   HEDDLE_ADMIN_SOCKET: join(directory, "admin.sock"),
 });

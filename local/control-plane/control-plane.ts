@@ -59,6 +59,7 @@ export class ControlPlane {
       inventory: this.#feed.hasInventory,
       declared: objects.length,
       objects: objects.filter(({ accepted, warnings }) => !accepted || warnings.length > 0),
+      statusFolder: dump.ok ? dump.value.statusFolder : undefined,
       authority: authority.ok ? authority.value : undefined,
     };
     return { report, links: dump.ok ? dump.value.nodes : [] };

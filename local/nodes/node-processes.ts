@@ -36,6 +36,7 @@ export const controlPlaneProcess = (settings: RuntimeSettings, state: StateFolde
     HEDDLE_ROOT_NAMESPACE: settings.rootNamespace,
     HEDDLE_OBJECTS_DIR: settings.objects,
     HEDDLE_ASSIGNED_DIR: state.assigned,
+    HEDDLE_STATUS_DIR: state.status,
     HEDDLE_CA_DIR: state.authority,
     HEDDLE_PUBLIC_DIR: RUN.public,
     HEDDLE_LISTEN: `${CONTROL_PLANE_ADDRESS.ipv4}:${CONTROL_PLANE_PORT}`,

@@ -11,6 +11,8 @@ export interface StateFolder {
   readonly lock: string;
   /** What the runtime adds to the declared objects: addresses, nodes, readiness. */
   readonly assigned: string;
+  /** What became of objects that have a status: `<kind>/<namespace>/<name>.yaml`, written by the control plane. */
+  readonly status: string;
   /** Keys of the certificate authority. */
   readonly authority: string;
   readonly logs: string;
@@ -45,6 +47,7 @@ export const stateFolder = (root: string, name: string): Result<StateFolder, str
     socket,
     lock: join(folder, "lock"),
     assigned: join(folder, "assigned"),
+    status: join(folder, "status"),
     authority: join(folder, "ca"),
     logs: join(folder, "logs"),
     addresses: join(folder, "addresses.json"),

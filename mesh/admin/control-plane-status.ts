@@ -9,6 +9,14 @@ export interface ControlPlaneDump {
   readonly services: readonly ServiceStatus[];
   readonly policies: readonly { readonly name: string; readonly scope: string; readonly action: string }[];
   readonly nodes: readonly NodeStatus[];
+  /** Where the statuses of objects are written to; undefined: nowhere. */
+  readonly statusFolder: StatusFolderStatus | undefined;
+}
+
+export interface StatusFolderStatus {
+  readonly path: string;
+  /** Why something in it is not as it should be. */
+  readonly problem: string | undefined;
 }
 
 /** What became of an object. */

@@ -1,15 +1,16 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { serverPod, TalkingPods } from "../mesh/talking-pods.ts";
-import { AMBIENT, namespace, sleeper } from "./yaml.ts";
+import { AMBIENT, namespace, service, sleeper } from "./yaml.ts";
 
 /** A mesh whose state is on a disk of its own. */
 const meshOnDisk = (): TalkingPods => {
   const mesh = new TalkingPods({
     "namespaces.yaml": namespace("shop", AMBIENT),
     "pods.yaml": sleeper("shop/client") + serverPod("shop/web", 1, { app: "web" }),
+    "service.yaml": service("shop/web", { selector: { app: "web" }, ports: [{ port: 80, targetPort: 8080 }] }),
   });
   mkdirSync(mesh.state, { recursive: true });
   execFileSync("mount", ["-t", "tmpfs", "-o", "size=64m,mode=700", "tmpfs", mesh.state]);
@@ -34,6 +35,21 @@ const fill = (mesh: TalkingPods): void => {
 };
 const free = (mesh: TalkingPods): void => rmSync(join(mesh.state, "filler"));
 
+const route = (port: number): string =>
+  JSON.stringify({
+    apiVersion: "gateway.networking.k8s.io/v1",
+    kind: "HTTPRoute",
+    metadata: { namespace: "shop", name: "web" },
+    spec: {
+      parentRefs: [{ group: "", kind: "Service", name: "web" }],
+      rules: [{ backendRefs: [{ name: "web", port }] }],
+    },
+  });
+const routeStatus = (mesh: TalkingPods): string => {
+  const path = join(mesh.state, "status/HTTPRoute/shop/web.yaml");
+  return existsSync(path) ? readFileSync(path, "utf8") : "";
+};
+
 const soon = { timeout: 60_000, interval: 500 };
 const FULL = expect.stringMatching(/cannot be written: ENOSPC.*free space on its disk/);
 
@@ -52,9 +68,14 @@ test.runIf(process.getuid?.() === 0)(
     for (let calls = 0; calls < 5; calls++)
       expect(await mesh.ask("shop/client", address)).toMatchObject({ port: 8080 });
     mesh.write("more.yaml", sleeper("shop/late"));
+    mesh.write("route.yaml", route(80));
     await expect.poll(() => pods(mesh), soon).toEqual({ client: "Running", web: "Running", late: FULL });
     expect(readFileSync(join(mesh.state, "addresses.json"), "utf8")).toBe(addresses);
+    const { findings } = await mesh.status();
+    expect(findings).toContainEqual(expect.objectContaining({ severity: "notice", about: "statuses" }));
+    expect(routeStatus(mesh)).toBe("");
     free(mesh);
+    await expect.poll(() => routeStatus(mesh), soon).toContain("reason: ResolvedRefs");
     await expect.poll(() => pods(mesh), soon).toEqual({ client: "Running", web: "Running", late: "Running" });
 
     await mesh.heddle("down");
