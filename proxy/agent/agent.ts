@@ -14,6 +14,7 @@ import { CertificateManager } from "./certificates/certificate-manager.ts";
 import { withClockHint } from "./clock-hint.ts";
 import { ControlPlaneClient } from "./control-plane-client.ts";
 import { ControlStream } from "./control-stream.ts";
+import { MergedHistograms } from "./histograms.ts";
 import { MergedCounters } from "./metrics.ts";
 import { NodePods } from "./node-pods.ts";
 import { ResourceStore, type ResourceUpdate } from "./resource-store.ts";
@@ -55,6 +56,7 @@ export class Agent {
   readonly store = new ResourceStore();
   readonly pods: NodePods;
   readonly counters = new MergedCounters();
+  readonly histograms = new MergedHistograms();
   readonly certificates: CertificateManager;
   readonly accessLog: AccessLog;
   readonly controlPlane: ControlPlaneState;
@@ -209,6 +211,7 @@ export class Agent {
     link?.close();
     this.#workers.delete(startId);
     this.#serving.delete(startId);
+    this.histograms.workerGone(startId);
     const lost = this.counters.workerGone(startId);
     this.lostConnections += lost;
     this.#logger.warn({ worker: link?.life.index, reason, lost }, "a worker ended, and with it its connections");
@@ -225,6 +228,8 @@ export class Agent {
         return undefined;
       case "counters":
         return this.counters.report(startId, report.series, report.totals);
+      case "histograms":
+        return this.histograms.report(startId, report.series, report.readings);
       case "flows":
         return this.accessLog.write(index, report.flows, report.dropped);
     }

@@ -20,6 +20,45 @@ heddle_things_total{pod="web",node="n-1"} 2.5
 `);
 });
 
+test("a histogram is a line for each bucket with all that is below it, the sum and the count", () => {
+  const family: MetricFamily = {
+    name: "heddle_things_bytes",
+    type: "histogram",
+    help: "Things.",
+    bounds: [0.5, 10],
+    samples: [
+      { labels: {}, counts: [0, 0, 0], sum: 0 },
+      { labels: { pod: "web" }, counts: [1, 4, 2], sum: 70.25 },
+    ],
+  };
+  expect(formatExposition([family])).toBe(`# HELP heddle_things_bytes Things.
+# TYPE heddle_things_bytes histogram
+heddle_things_bytes_bucket{le="0.5"} 0
+heddle_things_bytes_bucket{le="10"} 0
+heddle_things_bytes_bucket{le="+Inf"} 0
+heddle_things_bytes_sum 0
+heddle_things_bytes_count 0
+heddle_things_bytes_bucket{pod="web",le="0.5"} 1
+heddle_things_bytes_bucket{pod="web",le="10"} 5
+heddle_things_bytes_bucket{pod="web",le="+Inf"} 7
+heddle_things_bytes_sum{pod="web"} 70.25
+heddle_things_bytes_count{pod="web"} 7
+`);
+});
+
+test("a label value cannot end the lines of a histogram either", () => {
+  const pod = 'web"} 1\nheddle_forged_total{a="\\';
+  const text = formatExposition([
+    { name: "a", type: "histogram", help: "A.", bounds: [1], samples: [{ labels: { pod }, counts: [1, 1], sum: 3 }] },
+  ]);
+  expect(readExposition(text)).toEqual([
+    { name: "a_bucket", labels: { pod, le: "1" }, value: 1 },
+    { name: "a_bucket", labels: { pod, le: "+Inf" }, value: 2 },
+    { name: "a_sum", labels: { pod }, value: 3 },
+    { name: "a_count", labels: { pod }, value: 2 },
+  ]);
+});
+
 test("a label value cannot end its line or its quotes, whatever a worker made of it", () => {
   const value = 'web"} 1\nheddle_forged_total{a="\\';
   const text = formatExposition([

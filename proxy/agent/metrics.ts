@@ -3,7 +3,8 @@ import type { Labels, Series } from "../channel/worker-report.ts";
 
 /** Series that are kept; what comes beyond is counted in one for each metric that says so. */
 const MAX_SERIES = 50_000;
-const OVERFLOW: Labels = { overflow: "true" };
+/** The labels of a series in which everything is that has no series of its own. */
+export const OVERFLOW: Labels = { overflow: "true" };
 /** The flag of connections that ended because their worker did. */
 const WORKER_LOST = "WORKER_LOST";
 
@@ -77,11 +78,11 @@ export class MergedCounters {
 }
 
 /** Half a surrogate pair is written as U+FFFD: two texts that are written the same must be one series. */
-const wellFormed = (labels: Labels): Labels =>
+export const wellFormed = (labels: Labels): Labels =>
   Object.fromEntries(Object.entries(labels).map(([name, value]) => [name, value.toWellFormed()]));
 
 /** The same labels in another order are the same series, or the exposition would name it twice. */
-const labelsKey = (labels: Labels): string =>
+export const labelsKey = (labels: Labels): string =>
   JSON.stringify(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
 
 interface OpenConnections {

@@ -1,12 +1,14 @@
 import { RESOURCE_TYPES } from "./resource-store.ts";
 import type { Agent } from "./agent.ts";
-import type { MetricFamily } from "./exposition.ts";
-import { WORKER_METRICS } from "../channel/worker-metrics.ts";
+import type { MetricFamily, ScalarFamily } from "./exposition.ts";
+import { HISTOGRAM_BOUNDS, WORKER_HISTOGRAMS, WORKER_METRICS } from "../channel/worker-metrics.ts";
 import { VERSION } from "../version.ts";
 
 /** Everything that :15020 says, in the order of the names. */
 export const nodeMetrics = (agent: Agent): readonly MetricFamily[] =>
-  [...workerMetrics(agent), ...agentMetrics(agent)].sort((a, b) => (a.name < b.name ? -1 : 1));
+  [...workerMetrics(agent), ...workerHistograms(agent), ...agentMetrics(agent)].sort((a, b) =>
+    a.name < b.name ? -1 : 1,
+  );
 
 const workerMetrics = (agent: Agent): MetricFamily[] =>
   Array.from(
@@ -19,10 +21,22 @@ const workerMetrics = (agent: Agent): MetricFamily[] =>
     }),
   );
 
+const workerHistograms = (agent: Agent): MetricFamily[] =>
+  Array.from(
+    Map.groupBy(agent.histograms.all(), ({ metric }) => metric),
+    ([name, samples]) => ({
+      name,
+      type: "histogram" as const,
+      help: WORKER_HISTOGRAMS[name],
+      bounds: HISTOGRAM_BOUNDS,
+      samples,
+    }),
+  );
+
 const agentMetrics = (agent: Agent): MetricFamily[] => {
   const { controlPlane, store, pods, workers } = agent;
   const typeUrls = new Map(Array.from(RESOURCE_TYPES, ([url, kind]) => [kind as string, url]));
-  const one = (name: string, type: MetricFamily["type"], help: string, value: number): MetricFamily => ({
+  const one = (name: string, type: ScalarFamily["type"], help: string, value: number): MetricFamily => ({
     name,
     type,
     help,

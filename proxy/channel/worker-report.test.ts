@@ -1,8 +1,15 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { type Frame, FrameReader, MAX_UP_FRAME_BYTES } from "./frame.ts";
-import { WORKER_METRICS, type WorkerMetric } from "./worker-metrics.ts";
-import { decodeWorkerReport, encodeWorkerReport, MAX_SERIES_IDS, type WorkerReport } from "./worker-report.ts";
+import { HISTOGRAM_BOUNDS, WORKER_METRICS, type WorkerMetric } from "./worker-metrics.ts";
+import {
+  decodeWorkerReport,
+  encodeWorkerReport,
+  MAX_HISTOGRAM_IDS,
+  MAX_SERIES_IDS,
+  type HistogramReading,
+  type WorkerReport,
+} from "./worker-report.ts";
 
 const decode = (head: unknown): WorkerReport | undefined => decodeWorkerReport({ head, body: new Uint8Array(0) });
 
@@ -10,12 +17,22 @@ const decode = (head: unknown): WorkerReport | undefined => decodeWorkerReport({
 const decodeText = (json: string): WorkerReport | undefined => decode(JSON.parse(json));
 
 const METRIC = "istio_tcp_connections_opened_total";
+const HISTOGRAM = "istio_request_bytes";
+const COUNTS = [...HISTOGRAM_BOUNDS, Infinity].map((_, bucket) => bucket);
 
 test.each<[string, WorkerReport]>([
   ["applied", { kind: "applied", generation: 7 }],
   ["serving", { kind: "serving", slots: [1, 2] }],
   ["flows", { kind: "flows", flows: [{ event: "opened", "src.addr": "10.0.0.1:1", duration_ms: 3 }], dropped: 2 }],
   ["counters", { kind: "counters", series: [{ id: 0, metric: METRIC, labels: { a: "b" } }], totals: [[0, 5]] }],
+  [
+    "histograms",
+    {
+      kind: "histograms",
+      series: [{ id: 0, metric: HISTOGRAM, labels: { a: "b" } }],
+      readings: [[0, 0.125, COUNTS]],
+    },
+  ],
   ["nothing new", { kind: "counters", series: [], totals: [] }],
 ])("an honest report is read as it was written: %s", (_, report) => {
   const frames = encodeWorkerReport(report).flatMap((bytes) => new FrameReader(MAX_UP_FRAME_BYTES).push(bytes));
@@ -29,7 +46,21 @@ const series = (changes: object): unknown => ({
 });
 const flow = (fields: object): unknown => ({ kind: "flows", flows: [fields], dropped: 0 });
 const totals = (...values: readonly unknown[]): unknown => ({ kind: "counters", series: [], totals: values });
+const histogram = (changes: object): unknown => ({
+  kind: "histograms",
+  series: [{ id: 0, metric: HISTOGRAM, labels: {}, ...changes }],
+  readings: [],
+});
+const readings = (...values: readonly unknown[]): unknown => ({ kind: "histograms", series: [], readings: values });
 const many = (count: number): object => Object.fromEntries(Array.from({ length: count }, (_, at) => [`l${at}`, ""]));
+
+/** Labels of a thousand characters each. */
+const wide = (count: number): object =>
+  Object.fromEntries(Array.from({ length: count }, (_, at) => [`l${at}`, "x".repeat(1_000)]));
+
+test("long labels are taken, as long as all of them together are not too long", () => {
+  expect(decode(series({ labels: wide(8) }))).toMatchObject({ series: [{ labels: wide(8) }] });
+});
 
 test.each<[string, unknown]>([
   ["null", null],
@@ -82,6 +113,26 @@ test.each<[string, unknown]>([
   ["a total without end", totals([1, Number.POSITIVE_INFINITY])],
   ["a total beyond what can be counted", totals([1, 2 ** 53])],
   ["a total of a series that is too high", totals([MAX_SERIES_IDS, 1])],
+  ["labels that are too long together", series({ labels: wide(9) })],
+  ["a counter as a histogram", histogram({ metric: METRIC })],
+  ["a histogram as a counter", series({ metric: HISTOGRAM })],
+  ["a histogram that every object has", histogram({ metric: "toString" })],
+  ["a histogram with a number that is too high", histogram({ id: MAX_HISTOGRAM_IDS })],
+  ["a histogram with a label of the exposition's", histogram({ labels: { le: "1" } })],
+  ["a histogram whose labels are no object", histogram({ labels: "le" })],
+  ["a reading that is no triple", readings([0, 1])],
+  ["a reading with more", readings([0, 1, COUNTS, 1])],
+  ["a reading of a histogram that is too high", readings([MAX_HISTOGRAM_IDS, 1, COUNTS])],
+  ["a reading with too few buckets", readings([0, 1, COUNTS.slice(1)])],
+  ["a reading with too many buckets", readings([0, 1, [...COUNTS, 1]])],
+  ["a reading whose buckets are no list", readings([0, 1, { length: COUNTS.length }])],
+  ["a reading with half a count", readings([0, 1, COUNTS.map(() => 0.5)])],
+  ["a reading with a negative count", readings([0, 1, COUNTS.map(() => -1)])],
+  ["a negative sum", readings([0, -1, COUNTS])],
+  ["a sum that is text", readings([0, "1", COUNTS])],
+  ["a sum that is none", readings([0, Number.NaN, COUNTS])],
+  ["a sum beyond all", readings([0, 1e308, COUNTS])],
+  ["readings that are no list", { kind: "histograms", series: [], readings: {} }],
 ])("a report is refused as a whole for: %s", (_, report) => {
   expect(decode(report)).toBeUndefined();
 });
@@ -111,9 +162,9 @@ test("long texts are cut", () => {
 });
 
 test("no JSON at all makes the reader throw, and what is taken has its types", () => {
-  const kinds = fc.constantFrom("applied", "serving", "flows", "counters");
+  const kinds = fc.constantFrom("applied", "serving", "flows", "counters", "histograms");
   const fields = fc.dictionary(
-    fc.constantFrom("generation", "slots", "flows", "dropped", "series", "totals"),
+    fc.constantFrom("generation", "slots", "flows", "dropped", "series", "totals", "readings"),
     fc.jsonValue(),
   );
   fc.assert(
@@ -161,4 +212,20 @@ test("series that are too long for one frame go in several, each before any tota
   expect(counters.flatMap(({ totals }) => totals)).toEqual(counted);
   const firstTotals = counters.findIndex(({ totals }) => totals.length > 0);
   expect(counters.slice(firstTotals).every(({ series }) => series.length === 0)).toBe(true);
+});
+
+test("readings that are too long for one frame go in several, after the names of their series", () => {
+  const named = Array.from(
+    { length: 400 },
+    (_, id) => ({ id, metric: HISTOGRAM, labels: { a: "v".repeat(5_000) } }) as const,
+  );
+  const counts = COUNTS.map(() => Number.MAX_SAFE_INTEGER);
+  const read = Array.from({ length: 6_000 }, (_, id): HistogramReading => [id, Number.MAX_SAFE_INTEGER, counts]);
+  const reports = framesOf({ kind: "histograms", series: named, readings: read }).map(decodeWorkerReport);
+  const histograms = reports.flatMap((report) => (report?.kind === "histograms" ? [report] : []));
+  expect(histograms.length).toBeGreaterThan(2);
+  expect(histograms.flatMap(({ series }) => series.map(({ id }) => id))).toEqual(named.map(({ id }) => id));
+  expect(histograms.flatMap(({ readings }) => readings)).toEqual(read);
+  const firstReadings = histograms.findIndex(({ readings }) => readings.length > 0);
+  expect(histograms.slice(firstReadings).every(({ series }) => series.length === 0)).toBe(true);
 });

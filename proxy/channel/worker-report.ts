@@ -1,5 +1,11 @@
 import { encodeFrame, type Frame, MAX_UP_FRAME_BYTES } from "./frame.ts";
-import { isWorkerMetric, type WorkerMetric } from "./worker-metrics.ts";
+import {
+  HISTOGRAM_BOUNDS,
+  isWorkerHistogram,
+  isWorkerMetric,
+  type WorkerHistogram,
+  type WorkerMetric,
+} from "./worker-metrics.ts";
 
 /** What a worker tells the agent. */
 export type WorkerReport =
@@ -11,17 +17,26 @@ export type WorkerReport =
       readonly series: readonly Series[];
       readonly totals: readonly (readonly [id: number, total: number])[];
     }
+  /** The same for histograms, which have numbers of their own. */
+  | {
+      readonly kind: "histograms";
+      readonly series: readonly Series<WorkerHistogram>[];
+      readonly readings: readonly HistogramReading[];
+    }
   /** What happened to connections and requests. `dropped`: how many lines were left out since the last report. */
   | { readonly kind: "flows"; readonly flows: readonly Flow[]; readonly dropped: number }
   /** Which pods are served: their sockets are being accepted from. */
   | { readonly kind: "serving"; readonly slots: readonly number[] };
 
-/** One time series of a counter. */
-export interface Series {
+/** One time series of a metric. */
+export interface Series<Metric extends string = WorkerMetric> {
   readonly id: number;
-  readonly metric: WorkerMetric;
+  readonly metric: Metric;
   readonly labels: Labels;
 }
+
+/** All that a histogram has observed: the sum, and how many fell into each bucket alone, in the order of their bounds. */
+export type HistogramReading = readonly [id: number, sum: number, counts: readonly number[]];
 
 export type Labels = Readonly<Record<string, string>>;
 
@@ -70,9 +85,13 @@ export type Flow = Readonly<Partial<Record<(typeof FLOW_FIELDS)[number], string 
 
 /** Numbers of series are below this, so that what the agent keeps of a worker is bounded. */
 export const MAX_SERIES_IDS = 16_384;
+/** The same for histograms, each of which is two dozen lines of the exposition. */
+export const MAX_HISTOGRAM_IDS = 6_144;
 
 const MAX_TEXT = 1024;
 const MAX_LABELS = 64;
+/** Of all labels of a series together; those of Istio have less than a thousand, and the longest names of all 4,000. */
+const MAX_LABEL_TEXT = 8_192;
 /** Prometheus data model; names that begin with underscores are Prometheus' own. */
 const LABEL_NAME = /^[a-z][a-z0-9_]{0,63}$/;
 const FIELD_NAMES: ReadonlySet<string> = new Set(FLOW_FIELDS);
@@ -94,15 +113,26 @@ const partsOf = (report: WorkerReport): readonly WorkerReport[] => {
       { kind, flows: flows.slice(half), dropped: 0 },
     ];
   }
-  if (report.kind !== "counters") throw new Error(`a report ${report.kind} is too long`);
-  const { kind, series, totals } = report;
+  if (report.kind === "counters") {
+    return halvesOf(report.series, report.totals, (series, totals) => ({ kind: "counters", series, totals }));
+  }
+  if (report.kind === "histograms") {
+    return halvesOf(report.series, report.readings, (series, readings) => ({ kind: "histograms", series, readings }));
+  }
+  throw new Error(`a report ${report.kind} is too long`);
+};
+
+const halvesOf = <Named, Reading>(
+  series: readonly Named[],
+  readings: readonly Reading[],
+  report: (series: readonly Named[], readings: readonly Reading[]) => WorkerReport,
+): readonly WorkerReport[] => {
   const half = Math.ceil(series.length / 2);
-  const middle = Math.ceil(totals.length / 2);
+  const middle = Math.ceil(readings.length / 2);
   return [
-    ...(series.length > 1 ? [{ kind, series: series.slice(0, half), totals: [] }] : []),
-    ...(series.length > 1 ? [{ kind, series: series.slice(half), totals: [] }] : []),
-    ...(totals.length > 0 ? [{ kind, series: [], totals: totals.slice(0, middle) }] : []),
-    ...(totals.length > 1 ? [{ kind, series: [], totals: totals.slice(middle) }] : []),
+    ...(series.length > 1 ? [report(series.slice(0, half), []), report(series.slice(half), [])] : []),
+    ...(readings.length > 0 ? [report([], readings.slice(0, middle))] : []),
+    ...(readings.length > 1 ? [report([], readings.slice(middle))] : []),
   ];
 };
 
@@ -126,6 +156,10 @@ export const decodeWorkerReport = ({ head }: Frame): WorkerReport | undefined =>
       return isListOf(report.series, isSeries) && isListOf(report.totals, isTotal)
         ? { kind: "counters", series: report.series.map(cutSeries), totals: report.totals }
         : undefined;
+    case "histograms":
+      return isListOf(report.series, isHistogramSeries) && isListOf(report.readings, isReading)
+        ? { kind: "histograms", series: report.series.map(cutSeries), readings: report.readings }
+        : undefined;
     default:
       return undefined;
   }
@@ -146,10 +180,17 @@ const isFlow = (value: unknown): value is Flow => {
   return true;
 };
 
-const isLabels = (value: unknown): value is Labels =>
-  isObject(value) &&
-  Object.keys(value).length <= MAX_LABELS &&
-  Object.entries(value).every(([name, label]) => LABEL_NAME.test(name) && typeof label === "string");
+const isLabels = (value: unknown): value is Labels => {
+  if (!isObject(value)) return false;
+  const labels = Object.entries(value);
+  if (labels.length > MAX_LABELS) return false;
+  let characters = 0;
+  for (const [name, label] of labels) {
+    if (!LABEL_NAME.test(name) || typeof label !== "string") return false;
+    characters += Math.min(label.length, MAX_TEXT);
+  }
+  return characters <= MAX_LABEL_TEXT;
+};
 
 const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
 
@@ -158,12 +199,35 @@ const isSeries = (value: unknown): value is Series => {
   return isSeriesId(series?.id) && isWorkerMetric(series?.metric) && isLabels(series?.labels);
 };
 
+const isHistogramSeries = (value: unknown): value is Series<WorkerHistogram> => {
+  const series = value as Partial<Series<WorkerHistogram>> | null;
+  if (!isHistogramId(series?.id) || !isWorkerHistogram(series?.metric) || !isLabels(series?.labels)) return false;
+  // The exposition's own: the bound of a bucket.
+  return !Object.hasOwn(series.labels, "le");
+};
+
+const isReading = (value: unknown): value is HistogramReading => {
+  if (!Array.isArray(value) || value.length !== 3) return false;
+  const [id, sum, counts] = value as readonly unknown[];
+  return isHistogramId(id) && isSum(sum) && isListOf(counts, isCount) && counts.length === HISTOGRAM_BOUNDS.length + 1;
+};
+
+/** Not whole, as milliseconds are not. */
+const isSum = (value: unknown): value is number =>
+  typeof value === "number" && value >= 0 && value <= Number.MAX_SAFE_INTEGER;
+
+const isHistogramId = (value: unknown): value is number => isCount(value) && value < MAX_HISTOGRAM_IDS;
+
 const isTotal = (value: unknown): value is readonly [number, number] =>
   Array.isArray(value) && value.length === 2 && isSeriesId(value[0]) && isCount(value[1]);
 
 const isSeriesId = (value: unknown): value is number => isCount(value) && value < MAX_SERIES_IDS;
 
-const cutSeries = ({ id, metric, labels }: Series): Series => ({ id, metric, labels: cut(labels) });
+const cutSeries = <Metric extends string>({ id, metric, labels }: Series<Metric>): Series<Metric> => ({
+  id,
+  metric,
+  labels: cut(labels),
+});
 
 /** Texts are shortened in place: what was parsed is nobody else's. */
 const cut = <Fields extends Readonly<Record<string, string | number>>>(fields: Fields): Fields => {

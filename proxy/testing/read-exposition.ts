@@ -20,23 +20,34 @@ export const readExposition = (text: string): readonly Sample[] => {
   const samples: Sample[] = [];
   const seen = new Set<string>();
   const families: string[] = [];
+  let isHistogram = false;
   for (const line of text.slice(0, -1).split("\n")) {
     const comment = COMMENT.exec(line);
     const sample = comment ? undefined : readSample(line);
-    const name = comment?.[2] ?? sample?.name ?? "";
+    const name = comment?.[2] ?? familyOf(sample?.name ?? "", isHistogram ? families.at(-1) : undefined);
     if (families.at(-1) !== name) {
       if (families.includes(name)) throw new Error(`the lines of ${name} are not together`);
       if (!comment) throw new Error(`${name} has no type`);
       families.push(name);
     }
+    if (comment?.[1] === "TYPE") isHistogram = comment[3] === "histogram";
     if (comment?.[1] === "TYPE" && !TYPES.has(comment[3] ?? "")) throw new Error(`${line}: no type`);
-    const key = comment ? `${comment[1]} ${name}` : JSON.stringify([name, byName(sample?.labels ?? {})]);
+    const key = comment ? `${comment[1]} ${name}` : JSON.stringify([sample?.name, byName(sample?.labels ?? {})]);
     if (seen.has(key)) throw new Error(`${line}: said twice`);
     seen.add(key);
     if (sample) samples.push(sample);
   }
   return samples;
 };
+
+/** The samples of a histogram have names of their own, which begin with its name. */
+const familyOf = (name: string, histogram: string | undefined): string => {
+  if (histogram === undefined || !name.startsWith(histogram)) return name;
+  if (name === histogram) throw new Error(`${name} is a histogram and has no value`);
+  return HISTOGRAM_SUFFIXES.has(name.slice(histogram.length)) ? histogram : name;
+};
+
+const HISTOGRAM_SUFFIXES = new Set(["_bucket", "_sum", "_count"]);
 
 const byName = (labels: Sample["labels"]): readonly unknown[] =>
   Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1));

@@ -12,6 +12,7 @@ const listening = () => {
   const totals = new Map<number, number>();
   const take = (reports: readonly WorkerReport[]): void => {
     for (const report of reports) {
+      if (report.kind === "histograms") continue;
       if (report.kind !== "counters") throw new Error(`a report ${report.kind} of counters`);
       for (const named of report.series) {
         if (series.has(named.id)) throw new Error(`series ${named.id} is named twice`);

@@ -1,5 +1,12 @@
-import { WORKER_METRICS, type WorkerMetric } from "../../channel/worker-metrics.ts";
-import { type Labels, MAX_SERIES_IDS, type Series, type WorkerReport } from "../../channel/worker-report.ts";
+import {
+  WORKER_HISTOGRAMS,
+  WORKER_METRICS,
+  type WorkerHistogram,
+  type WorkerMetric,
+} from "../../channel/worker-metrics.ts";
+import { type Labels, MAX_HISTOGRAM_IDS, MAX_SERIES_IDS, type WorkerReport } from "../../channel/worker-report.ts";
+import { Histogram } from "./histogram.ts";
+import { SeriesTable } from "./series-table.ts";
 
 /** One series of a counter. Adding to it is what the hot path does. */
 export class Counter {
@@ -22,60 +29,62 @@ export class Counter {
   }
 }
 
-/**
- * Series of one worker. What comes beyond is counted in one series of its metric that says so: nothing is lost or counted
- * twice. These too need a number.
- */
-const MAX_SERIES = MAX_SERIES_IDS - Object.keys(WORKER_METRICS).length;
-const OVERFLOW: Labels = { overflow: "true" };
+/** Series of one worker; those of each metric that say that there are too many need a number, too. */
+const MAX_COUNTERS = MAX_SERIES_IDS - Object.keys(WORKER_METRICS).length;
+const MAX_HISTOGRAMS = MAX_HISTOGRAM_IDS - Object.keys(WORKER_HISTOGRAMS).length;
 /** Series named in one report, so that it usually fits into a frame. */
 const MAX_NAMED = 400;
 
-interface KnownSeries {
-  readonly series: Series;
-  readonly counter: Counter;
-}
-
-/** The counters of a worker, since its start; the agent adds up the workers. */
+/** What a worker counts and measures, since its start; the agent adds up the workers. */
 export class Counters {
-  readonly #known = new Map<string, KnownSeries>();
-  readonly #dirty = new Set<Counter>();
-  #unnamed: Series[] = [];
+  readonly #counters = new SeriesTable<WorkerMetric, Counter>(MAX_COUNTERS, (id, dirty) => new Counter(id, dirty));
+  readonly #histograms = new SeriesTable<WorkerHistogram, Histogram>(
+    MAX_HISTOGRAMS,
+    (id, dirty) => new Histogram(id, dirty),
+  );
 
-  /**
-   * The counter of a metric with these labels. Keep it: finding it takes longer than adding to it.
-   * @param labels in the same order for every series of a metric
-   */
+  /** The counter of a metric with these labels, as {@link SeriesTable.get}. */
   counter(metric: WorkerMetric, labels: Labels): Counter {
-    const key = `${metric}|${Object.values(labels).join("|")}`;
-    const known = this.#known.get(key);
-    if (known) return known.counter;
-    if (this.#known.size >= MAX_SERIES && labels !== OVERFLOW) return this.counter(metric, OVERFLOW);
-    const series = { id: this.#known.size, metric, labels };
-    const counter = new Counter(series.id, this.#dirty);
-    this.#known.set(key, { series, counter });
-    this.#unnamed.push(series);
-    return counter;
+    return this.#counters.get(metric, labels);
+  }
+
+  /** The same for a histogram. */
+  histogram(metric: WorkerHistogram, labels: Labels): Histogram {
+    return this.#histograms.get(metric, labels);
   }
 
   /** What is new since the last call, in as many reports as it takes; none when nothing is. */
   takeReports(): readonly WorkerReport[] {
-    const totals = Array.from(this.#dirty, (counter) => counter.reading);
-    const reports: WorkerReport[] = [];
-    while (this.#unnamed.length > MAX_NAMED) {
-      reports.push({ kind: "counters", series: this.#unnamed.splice(0, MAX_NAMED), totals: [] });
-    }
-    if (this.#unnamed.length > 0 || totals.length > 0) {
-      reports.push({ kind: "counters", series: this.#unnamed, totals });
-    }
-    this.#unnamed = [];
-    this.#dirty.clear();
-    return reports;
+    const counters = this.#counters.take();
+    const histograms = this.#histograms.take();
+    return [
+      ...inParts(counters.series, counters.readings, (series, totals) => ({ kind: "counters", series, totals })),
+      ...inParts(histograms.series, histograms.readings, (series, readings) => ({
+        kind: "histograms",
+        series,
+        readings,
+      })),
+    ];
   }
 
   /** The next reports tell everything: the agent is a new one. */
   startOver(): void {
-    this.#unnamed = Array.from(this.#known.values(), ({ series }) => series);
-    for (const { counter } of this.#known.values()) this.#dirty.add(counter);
+    this.#counters.startOver();
+    this.#histograms.startOver();
   }
 }
+
+/** Names go first: what is measured comes with the last of them. */
+const inParts = <Named, Reading>(
+  series: readonly Named[],
+  readings: readonly Reading[],
+  report: (series: readonly Named[], readings: readonly Reading[]) => WorkerReport,
+): readonly WorkerReport[] => {
+  const reports: WorkerReport[] = [];
+  let named = 0;
+  for (; series.length - named > MAX_NAMED; named += MAX_NAMED) {
+    reports.push(report(series.slice(named, named + MAX_NAMED), []));
+  }
+  if (series.length > 0 || readings.length > 0) reports.push(report(series.slice(named), readings));
+  return reports;
+};

@@ -1,12 +1,30 @@
 import type { Service } from "#mesh/service.ts";
+import type { Labels } from "../../channel/worker-report.ts";
 import type { Counter, Counters } from "./counters.ts";
+import type { Histogram } from "./histogram.ts";
 import { httpEndLabels, httpOutcomeLabels, type RequestOutcome, responseCodeClass } from "./http-labels.ts";
 import { HTTP_RESPONSE_FLAGS } from "./http-response-flag.ts";
 import { type ConnectionEnds, endsKey } from "./tcp-labels.ts";
 
 /** What is counted for requests between the same two ends. A series begins when something is counted in it. */
 export interface RequestCounters {
-  ended(outcome: RequestOutcome): void;
+  ended(outcome: RequestOutcome, measured: RequestMeasures): void;
+}
+
+/** What a request took. */
+export interface RequestMeasures {
+  readonly durationMs: number;
+  /** Of content. */
+  readonly requestBytes: number;
+  readonly responseBytes: number;
+}
+
+/** The series of one outcome. */
+interface OutcomeSeries {
+  readonly total: Counter;
+  readonly duration: Histogram;
+  readonly requestBytes: Histogram;
+  readonly responseBytes: Histogram;
 }
 
 /** Sets that are kept at hand; all of them live on in the counters. */
@@ -53,17 +71,34 @@ export class RequestMetrics {
 
   #make(ends: ConnectionEnds): RequestCounters {
     const labels = httpEndLabels(ends);
-    const made = new Map<number, Counter>();
-    const counter = (outcome: RequestOutcome): Counter => {
+    const made = new Map<number, OutcomeSeries>();
+    const seriesOf = (outcome: RequestOutcome): OutcomeSeries => {
       const key = outcomeKey(outcome);
       const known = made.get(key);
       if (known) return known;
       const code = made.size < MAX_OUTCOMES ? undefined : responseCodeClass(outcome.status);
-      const fresh = this.#counters.counter("istio_requests_total", { ...labels, ...httpOutcomeLabels(outcome, code) });
-      if (code === undefined) made.set(key, fresh);
-      return fresh;
+      const series = this.#series({ ...labels, ...httpOutcomeLabels(outcome, code) });
+      if (code === undefined) made.set(key, series);
+      return series;
     };
-    return { ended: (outcome) => counter(outcome).add(1) };
+    return {
+      ended: (outcome, { durationMs, requestBytes, responseBytes }) => {
+        const series = seriesOf(outcome);
+        series.total.add(1);
+        series.duration.observe(durationMs);
+        series.requestBytes.observe(requestBytes);
+        series.responseBytes.observe(responseBytes);
+      },
+    };
+  }
+
+  #series(labels: Labels): OutcomeSeries {
+    return {
+      total: this.#counters.counter("istio_requests_total", labels),
+      duration: this.#counters.histogram("istio_request_duration_milliseconds", labels),
+      requestBytes: this.#counters.histogram("istio_request_bytes", labels),
+      responseBytes: this.#counters.histogram("istio_response_bytes", labels),
+    };
   }
 }
 

@@ -101,20 +101,24 @@ export class RequestRecord {
     this.#isOver = true;
     const grpcStatus = this.#start.isGrpc ? grpcOutcome(this.#grpcStatus, this.#status) : undefined;
     const outcome = { status: this.#status, grpcStatus, flag };
-    this.#count(outcome, problem?.reason);
-    this.#log(outcome, problem);
+    const durationMs = this.#vitals.now() - this.#startedAt;
+    this.#count(outcome, durationMs, problem?.reason);
+    this.#log(outcome, durationMs, problem);
   }
 
-  #count(outcome: RequestOutcome, reason: string | undefined): void {
+  #count(outcome: RequestOutcome, durationMs: number, reason: string | undefined): void {
     const { requests, routes } = this.#vitals;
-    requests.of(this.#ends).ended(outcome);
+    const [requestBytes, responseBytes] = [this.#requestBytes, this.#responseBytes];
+    requests.of(this.#ends).ended(outcome, { durationMs, requestBytes, responseBytes });
     if (reason !== undefined) requests.refused(this.#start.direction, reason);
     if (this.#attempts > 1) requests.retried(this.#ends.service, this.#attempts - 1);
-    if (this.#rule && this.#start.direction === "outbound") routes.ended(this.#rule, this.#backend, outcome);
+    if (this.#rule && this.#start.direction === "outbound")
+      routes.ended(this.#rule, this.#backend, outcome, durationMs);
   }
 
   #log(
     { flag, status, grpcStatus }: RequestOutcome,
+    durationMs: number,
     problem: { readonly reason: string; readonly message: string } | undefined,
   ): void {
     const { direction, traceId, requestId, method, authority, path, protocol } = this.#start;
@@ -122,7 +126,7 @@ export class RequestRecord {
       event: "request",
       direction,
       trace_id: traceId,
-      duration_ms: Math.round(this.#vitals.now() - this.#startedAt),
+      duration_ms: Math.round(durationMs),
       method: bounded(method, MAX_METHOD),
       authority: bounded(authority, MAX_AUTHORITY),
       path: bounded(withoutQuery(path), MAX_PATH),

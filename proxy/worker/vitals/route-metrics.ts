@@ -1,6 +1,8 @@
 import type { MatchedRule } from "#mesh/routes/decide-http-route.ts";
 import type { ServiceName } from "#mesh/service.ts";
+import type { Labels } from "../../channel/worker-report.ts";
 import type { Counter, Counters } from "./counters.ts";
+import type { Histogram } from "./histogram.ts";
 import { type RequestOutcome, responseCodeClass } from "./http-labels.ts";
 
 /** A port of a service that a rule sent a request to. */
@@ -9,40 +11,74 @@ export interface RouteBackend {
   readonly port: number;
 }
 
-/** Series that are kept at hand; all of them live on in the counters. */
+/** What is counted for a rule and one of its backends. A series begins when something is counted in it. */
+interface RouteSeries {
+  readonly labels: Labels;
+  readonly duration: Histogram;
+  /** By outcome: at most 6 classes of statuses, each with the 18 of gRPC. */
+  readonly totals: Map<string, Counter>;
+}
+
+/** Sets that are kept at hand; all of them live on in the counters. */
 const MAX_CACHED = 4_096;
 
 /** What `heddle routes` tells: for each rule and backend how many requests ended how. Only the caller's side knows it. */
 export class RouteMetrics {
   readonly #counters: Counters;
-  readonly #cache = new Map<string, Counter>();
+  readonly #cache = new Map<string, RouteSeries>();
 
   constructor(counters: Counters) {
     this.#counters = counters;
   }
 
   /** @param backend undefined where the rule itself answers: a redirect, or no backend that may be used */
-  ended(rule: MatchedRule, backend: RouteBackend | undefined, { status, grpcStatus }: RequestOutcome): void {
-    const { namespace, name } = rule.route;
-    const codeClass = responseCodeClass(status);
-    const key = `${namespace}/${name}/${rule.ruleIndex}/${backend?.service}/${backend?.port}/${codeClass}/${grpcStatus}`;
-    let counter = this.#cache.get(key);
-    if (!counter) {
-      if (this.#cache.size >= MAX_CACHED) this.#cache.clear();
-      counter = this.#counters.counter("heddle_route_requests_total", {
-        route_namespace: namespace,
-        route_name: name,
-        route_rule: ruleLabel(rule),
-        backend_service: backend?.service ?? "",
-        backend_port: backend ? String(backend.port) : "",
-        response_code_class: codeClass,
-        grpc_response_status: grpcStatus === undefined ? "" : String(grpcStatus),
+  ended(
+    rule: MatchedRule,
+    backend: RouteBackend | undefined,
+    { status, grpcStatus }: RequestOutcome,
+    durationMs: number,
+  ): void {
+    const { labels, duration, totals } = this.#of(rule, backend);
+    duration.observe(durationMs);
+    const key = `${responseCodeClass(status)}/${grpcStatus ?? ""}`;
+    let total = totals.get(key);
+    if (!total) {
+      total = this.#counters.counter("heddle_route_requests_total", {
+        ...labels,
+        ...outcomeLabels(status, grpcStatus),
       });
-      this.#cache.set(key, counter);
+      totals.set(key, total);
     }
-    counter.add(1);
+    total.add(1);
+  }
+
+  #of(rule: MatchedRule, backend: RouteBackend | undefined): RouteSeries {
+    const { namespace, name } = rule.route;
+    // A rule that gets another name is another series, also at the same place.
+    const key = `${namespace}/${name}/${rule.ruleIndex}/${rule.ruleName}/${backend?.service}/${backend?.port}`;
+    const cached = this.#cache.get(key);
+    if (cached) return cached;
+    if (this.#cache.size >= MAX_CACHED) this.#cache.clear();
+    const labels = routeLabels(rule, backend);
+    const duration = this.#counters.histogram("heddle_route_request_duration_milliseconds", labels);
+    const made: RouteSeries = { labels, duration, totals: new Map() };
+    this.#cache.set(key, made);
+    return made;
   }
 }
+
+const routeLabels = (rule: MatchedRule, backend: RouteBackend | undefined): Labels => ({
+  route_namespace: rule.route.namespace,
+  route_name: rule.route.name,
+  route_rule: ruleLabel(rule),
+  backend_service: backend?.service ?? "",
+  backend_port: backend ? String(backend.port) : "",
+});
+
+const outcomeLabels = (status: number, grpcStatus: number | undefined): Labels => ({
+  response_code_class: responseCodeClass(status),
+  grpc_response_status: grpcStatus === undefined ? "" : String(grpcStatus),
+});
 
 /** A rule by its name, or by its place in the object. */
 export const ruleLabel = ({ ruleName, ruleIndex }: MatchedRule): string => ruleName ?? String(ruleIndex);
