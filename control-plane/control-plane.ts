@@ -11,7 +11,7 @@ import type { ObjectSource } from "./collect/object-source.ts";
 import { derivedStatuses } from "./derive/derived-status.ts";
 import type { Log } from "./log.ts";
 import { Pipeline } from "./pipeline.ts";
-import { writeRootsFile } from "./publish/roots-file.ts";
+import { RootsFile } from "./publish/roots-file.ts";
 import { StatusFolder } from "./publish/status-folder.ts";
 import { type AdminActions, createAdminServer } from "./serve/admin-server.ts";
 import { authenticateWith } from "./serve/authenticate.ts";
@@ -46,6 +46,7 @@ export class ControlPlane {
   readonly #source: ObjectSource;
   readonly #pipeline: Pipeline;
   readonly #nodes: NodeRegistry;
+  readonly #rootsFile: RootsFile;
   readonly #knownRoots = new KnownRoots();
   readonly #statuses: StatusFolder | undefined;
   /** What is not collected yet is not gone. */
@@ -83,6 +84,7 @@ export class ControlPlane {
   ) {
     const { trustDomain, cluster, rootNamespace, areReferenceGrantsRequired } = settings;
     this.#settings = settings;
+    this.#rootsFile = new RootsFile(settings.publicDirectory);
     this.#log = log;
     this.#authority = authority;
     this.#tokens = tokens;
@@ -106,6 +108,7 @@ export class ControlPlane {
       authority,
       trust: () => this.#trustOfNodes(),
       onNewRoot: () => this.#serving.renew(),
+      onTick: () => this.#rootsFile.retry(),
       onClockSet: () => this.#serving.renew(),
       clock,
       log,
@@ -140,8 +143,8 @@ export class ControlPlane {
 
   /** Nobody is served before everything that is there has been read: half a mesh looks like the other half was removed. */
   async #listen(): Promise<Result<SocketAddress, string>> {
-    const { listen, adminSocket, publicDirectory } = this.#settings;
-    const roots = writeRootsFile(publicDirectory, this.#authority.bundle);
+    const { listen, adminSocket } = this.#settings;
+    const roots = this.#rootsFile.write(this.#authority.bundle);
     if (!roots.ok) return roots;
     const credentials = this.#serving.start();
     if (!credentials.ok) return credentials;
@@ -166,7 +169,7 @@ export class ControlPlane {
 
   #trust(bundle: TrustBundle): void {
     this.#knownRoots.add(bundle);
-    const written = writeRootsFile(this.#settings.publicDirectory, bundle);
+    const written = this.#rootsFile.write(bundle);
     if (!written.ok) this.#log.error({ reason: written.error }, `new nodes cannot join: ${written.error}`);
     this.#pipeline.trust(bundle);
   }
@@ -178,7 +181,8 @@ export class ControlPlane {
   #trustOfNodes(): readonly NodeTrust[] {
     // Only a new root has to wait for nodes that have not come back since the start.
     const isAwaited = this.#authority.set.rotation.announced !== undefined;
-    return this.#nodes.trust(this.#knownRoots, isAwaited ? this.#pipeline.model.meshNodes() : []);
+    const nodes = this.#nodes.trust(this.#knownRoots, isAwaited ? this.#pipeline.model.meshNodes() : []);
+    return [...nodes, ...this.#rootsFile.trust];
   }
 
   #adminActions(): AdminActions {

@@ -41,4 +41,5 @@ test("a file that cannot be written is named, and the old one stays", () => {
     error: expect.stringContaining(`cannot write ${path}`),
   });
   expect(readdirSync(path)).toEqual(["by-a-directory"]);
+  expect(readdirSync(directory)).toEqual(["occupied"]);
 });

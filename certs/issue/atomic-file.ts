@@ -22,7 +22,20 @@ export const writeFileAtomically = (
     syncDirectory(dirname(path));
     return ok(undefined);
   } catch (error) {
-    return err(`cannot write ${path}: ${error instanceof Error ? error.message : String(error)}`);
+    removeQuietly(temporary);
+    const { code = "", message } = error as NodeJS.ErrnoException;
+    return err(`cannot write ${path}: ${message}${FULL.has(code) ? "; make room on its disk" : ""}`);
+  }
+};
+
+const FULL: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT"]);
+
+/** What is half-written takes room that there is none of. That it cannot be removed is not what went wrong. */
+const removeQuietly = (path: string): void => {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // The next writer tries again.
   }
 };
 

@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 
 import { unwrap } from "#mesh/result.ts";
@@ -97,11 +97,27 @@ test("a first start that fails half-way leaves no half authority behind", () => 
   const obstacle = join(directory, `issuing-${set.issuing[0]?.fingerprint.slice(0, 16)}.key.tmp`);
   mkdirSync(obstacle, { recursive: true });
   expect(saveAuthoritySet(directory, set)).toEqual({ ok: false, error: expect.stringContaining("cannot write") });
-  expect(readdirSync(directory)).toContainEqual(expect.stringMatching(/^root-.*key$/));
+  expect(readdirSync(directory).sort()).toEqual([basename(obstacle), "state.json"]);
   expect(load()).toEqual({ ok: true, value: undefined });
   rmSync(obstacle, { recursive: true });
   unwrap(saveAuthoritySet(directory, set));
   expect(unwrap(load())).toBeDefined();
+});
+
+test("of a change that cannot be written whole nothing is left, and the authority is as it was", () => {
+  const before = readdirSync(directory).sort();
+  const next = unwrap(withAnnouncedRoot(set, surroundings));
+  const names = next.issuing.map(({ fingerprint }) => `issuing-${fingerprint.slice(0, 16)}.key`);
+  for (const name of [...names.filter((each) => !before.includes(each)), "state.json"]) {
+    const obstacle = join(directory, `${name}.tmp`);
+    mkdirSync(join(obstacle, "x"), { recursive: true });
+    expect(saveAuthoritySet(directory, next)).toEqual({ ok: false, error: expect.stringContaining(name) });
+    rmSync(obstacle, { recursive: true });
+    expect(readdirSync(directory).sort()).toEqual(before);
+    expect(comparable(unwrap(load()) ?? next)).toEqual(comparable(set));
+  }
+  unwrap(saveAuthoritySet(directory, next));
+  expect(unwrap(load())?.roots.length).toBe(2);
 });
 
 test("a crash between the files and the state leaves the old authority", () => {

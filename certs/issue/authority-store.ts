@@ -52,7 +52,10 @@ export const loadAuthoritySet = (
   return readSet(directory, record);
 };
 
-/** Writes an authority so that a crash at any moment leaves the old one or the new. Files that no longer count are removed. */
+/**
+ * Writes an authority so that a crash at any moment leaves the old one or the new. Files that no longer count are removed; so
+ * are the new ones where not all of them can be written, as on a full disk: what was there is there still, and nothing else.
+ */
 export const saveAuthoritySet = (directory: string, set: AuthoritySet): Result<undefined, string> => {
   const prepared = prepareDirectory(directory);
   if (!prepared.ok) return prepared;
@@ -60,13 +63,24 @@ export const saveAuthoritySet = (directory: string, set: AuthoritySet): Result<u
     ...set.roots.flatMap((root) => filesOf("root", root)),
     ...set.issuing.flatMap((issuing) => filesOf("issuing", issuing)),
   ]);
+  const begun: string[] = [];
+  const undo = (failed: Result<undefined, string>): Result<undefined, string> => {
+    try {
+      for (const name of begun) rmSync(join(directory, name));
+    } catch {
+      // They count for nothing, and go when the next set is written.
+    }
+    return failed;
+  };
   for (const [name, content] of files) {
     // What a fingerprint names never changes.
-    const written = existsSync(join(directory, name)) ? ok(undefined) : write(directory, name, content);
-    if (!written.ok) return written;
+    if (existsSync(join(directory, name))) continue;
+    const written = write(directory, name, content);
+    if (!written.ok) return undo(written);
+    begun.push(name);
   }
   const state = write(directory, STATE_FILE, formatState({ kind: "ready", record: recordOf(set) }));
-  return state.ok ? removeOthers(directory, files) : state;
+  return state.ok ? removeOthers(directory, files) : undo(state);
 };
 
 const readState = (directory: string): Result<StoredState | undefined, string> => {

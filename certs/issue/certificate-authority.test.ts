@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -364,4 +364,14 @@ test("a root that goes because nobody needs it is named as retired, one that is 
   clock.turn(2 * DAY_MS);
   unwrap(third.advance([]));
   expect(bundles.at(-1)?.retired).toEqual([ended]);
+  // One that could not be dropped in order, and then is distrusted.
+  const fourth = rotated();
+  const [stolen = ""] = fourth.set.roots.map(({ fingerprint }) => fingerprint);
+  issue(fourth, { holder: "node-1 worker-0" });
+  const obstacle = join(directory, "state.json.tmp/obstacle");
+  mkdirSync(obstacle, { recursive: true });
+  expect(fourth.dropRoot(stolen, false)).toMatchObject({ ok: false, error: /cannot write/ });
+  rmSync(join(directory, "state.json.tmp"), { recursive: true });
+  unwrap(fourth.dropRoot(stolen, true));
+  expect(bundles.at(-1)?.retired ?? []).not.toContain(stolen);
 });

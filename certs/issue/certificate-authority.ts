@@ -149,8 +149,7 @@ export class CertificateAuthority {
   advance(nodes: readonly NodeTrust[]): Result<readonly AuthorityChange[], string> {
     const changes: AuthorityChange[] = [];
     for (let event = this.#dueEvent(nodes); event; event = this.#dueEvent(nodes)) {
-      if (event.kind === "drop") this.#retire(event.root);
-      const applied = this.#apply(event);
+      const applied = event.kind === "drop" ? this.#drop(event.root, "in-order") : this.#apply(event);
       if (!applied.ok) return applied;
       const { signing } = this.#set.rotation;
       changes.push(
@@ -208,8 +207,7 @@ export class CertificateAuthority {
         this.nodesUnder(fingerprint).join(", ") || "nodes that have not asked since the control plane started";
       return err(`certificates under it may still be held by: ${nodes}`);
     }
-    if (!evenIfUsed) this.#retire(fingerprint);
-    const dropped = this.#apply({ kind: "drop", root: fingerprint });
+    const dropped = this.#drop(fingerprint, evenIfUsed ? "for-safety" : "in-order");
     return dropped.ok ? ok(fingerprint) : dropped;
   }
 
@@ -233,8 +231,13 @@ export class CertificateAuthority {
     return this.#ledger.nodesUnder(root, this.#settings.clock.now());
   }
 
-  #retire(root: string): void {
-    this.#retired = [...this.#retired.filter((each) => each !== root), root].slice(-MAX_RETIRED);
+  /** One that leaves in order ends no connection. */
+  #drop(root: string, how: "in-order" | "for-safety"): Result<undefined, string> {
+    const before = this.#retired;
+    if (how === "in-order") this.#retired = [...before.filter((each) => each !== root), root].slice(-MAX_RETIRED);
+    const dropped = this.#apply({ kind: "drop", root });
+    if (!dropped.ok) this.#retired = before;
+    return dropped;
   }
 
   #dueEvent(nodes: readonly NodeTrust[]): RotationEvent | undefined {

@@ -11,12 +11,16 @@ const TICK_MS = 1_000;
 /** An operator who did not see it yesterday sees it today. */
 const WARN_EVERY_MS = 24 * 3_600_000;
 
+const FINGERPRINT = /[0-9a-f]{16,64}/g;
+
 export interface KeeperDependencies {
   readonly authority: CertificateAuthority;
   /** Which roots each node has accepted. */
   readonly trust: () => readonly NodeTrust[];
   /** A new root signs: what still has a certificate under the old one should get another. */
   readonly onNewRoot: () => void;
+  /** Called before each step: what is left to be done of the last one. */
+  readonly onTick?: () => void;
   /** The time of day was set: what was signed by another time may be of the future, or have ended. */
   readonly onClockSet: () => void;
   readonly clock: Clock;
@@ -50,8 +54,9 @@ export class AuthorityKeeper {
 
   /** Takes what is due now. Never throws. */
   tick(): void {
-    const { authority, trust } = this.#deps;
+    const { authority, trust, onTick } = this.#deps;
     try {
+      onTick?.();
       const advanced = authority.advance(trust());
       if (advanced.ok) for (const change of advanced.value) this.#tell(change);
       this.#complain(advanced.ok ? "" : advanced.error);
@@ -92,12 +97,13 @@ export class AuthorityKeeper {
     }
   }
 
-  /** Once for each problem, not once a second. */
+  /** Once for each problem, not once a second: a new key has a new name each time that it cannot be written. */
   #complain(problem: string): void {
-    if (problem !== "" && problem !== this.#lastProblem) {
+    const kind = problem.replaceAll(FINGERPRINT, "");
+    if (problem !== "" && kind !== this.#lastProblem) {
       this.#deps.log.error({ reason: problem }, `the certificate authority cannot take its next step: ${problem}`);
     }
-    this.#lastProblem = problem;
+    this.#lastProblem = kind;
   }
 
   #warn(): void {

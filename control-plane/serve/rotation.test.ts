@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { readdirSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { connect } from "node:tls";
 import { fromBinary } from "@bufbuild/protobuf";
 import { expect, test, vi } from "vitest";
@@ -271,4 +272,24 @@ test("the control plane's own certificate follows its clock: one that has ended,
   }
   expect(new Set(seen).size).toBe(3);
   expect(controlPlane.log.lines.filter(({ message }) => message.startsWith("the clock was set")).length).toBe(2);
+});
+
+test("a new root does not sign before the file for new nodes says it, however long that cannot be written", async () => {
+  const { clock, controlPlane, rotation, quick, slow } = await setUp();
+  const path = join(controlPlane.settings.publicDirectory, "roots.pem");
+  const before = publishedRoots(controlPlane).toString();
+  mkdirSync(`${path}.tmp/obstacle`, { recursive: true });
+  await controlPlane.admin.call("POST", "/certificates/rotate-root");
+  await Promise.all([quick.accept(), slow.accept()]);
+  const waitingFor = [expect.stringContaining(path)];
+  await vi.waitFor(async () => expect(await rotation()).toEqual({ kind: "announcing", waitingFor }));
+  clock.advance(HOUR_MS);
+  expect(await rotation()).toEqual({ kind: "announcing", waitingFor });
+  expect(publishedRoots(controlPlane).toString()).toBe(before);
+  expect(controlPlane.log.lines.filter(({ message }) => message.startsWith("new nodes cannot join"))).toHaveLength(1);
+
+  rmSync(`${path}.tmp`, { recursive: true });
+  clock.advance(SETTLED_MS);
+  expect(await rotation()).toMatchObject({ kind: "retiring" });
+  expect(unwrap(parsePem("CERTIFICATE", publishedRoots(controlPlane).toString())).length).toBe(2);
 });

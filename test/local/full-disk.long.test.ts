@@ -1,9 +1,24 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
+import type { AuthorityStatus } from "#mesh/admin/control-plane-status.ts";
 import { serverPod, TalkingPods } from "../mesh/talking-pods.ts";
 import { AMBIENT, namespace, service, sleeper } from "./yaml.ts";
+
+interface Certs {
+  readonly authority: AuthorityStatus;
+}
 
 /** A mesh whose state is on a disk of its own. */
 const meshOnDisk = (): TalkingPods => {
@@ -22,8 +37,10 @@ const meshOnDisk = (): TalkingPods => {
   return mesh;
 };
 
-/** Leaves not a byte. */
-const fill = (mesh: TalkingPods): void => {
+const PAGE_BYTES = 4_096;
+
+/** Leaves not a byte, or room for so many small files. */
+const fill = (mesh: TalkingPods, room = 0): void => {
   const path = join(mesh.state, "filler");
   for (let size = 2 ** 16; size >= 1; size /= 2) {
     try {
@@ -32,6 +49,7 @@ const fill = (mesh: TalkingPods): void => {
       // Smaller pieces may still fit.
     }
   }
+  truncateSync(path, statSync(path).size - room * PAGE_BYTES);
 };
 const free = (mesh: TalkingPods): void => rmSync(join(mesh.state, "filler"));
 
@@ -86,5 +104,43 @@ test.runIf(process.getuid?.() === 0)(
     await expect.poll(async () => (await mesh.pod("shop/web"))?.problem, soon).toBeUndefined();
     expect(await mesh.address("shop/web")).toBe(address);
     await expect.poll(async () => (await mesh.ask("shop/client", address)).port, soon).toBe(8080);
+  },
+);
+
+test.runIf(process.getuid?.() === 0)(
+  "a rotation that a full disk has no room for is refused, changes nothing, and is done when there is room",
+  async () => {
+    const mesh = meshOnDisk();
+    await mesh.upAndReady();
+    const address = await mesh.address("shop/web");
+    const authority = async () => (JSON.parse((await mesh.heddle("certs", "-o", "json")).stdout) as Certs).authority;
+    const files = (): readonly string[] => readdirSync(join(mesh.state, "ca")).sort();
+    const before = { authority: await authority(), files: files() };
+    for (const room of [0, 1, 2]) {
+      fill(mesh, room);
+      for (const step of ["rotate-root", "rotate-issuing"]) {
+        const { code, stderr } = await mesh.heddle("certs", step);
+        expect(code).not.toBe(0);
+        expect(stderr).toMatch(/cannot write .*ENOSPC.*make room on its disk/);
+        expect({ authority: await authority(), files: files() }).toEqual(before);
+      }
+      expect(await mesh.ask("shop/client", address)).toMatchObject({ port: 8080 });
+      free(mesh);
+    }
+    expect(await mesh.heddle("certs", "rotate-issuing")).toMatchObject({ code: 0 });
+    expect(await mesh.heddle("certs", "rotate-root")).toMatchObject({ code: 0 });
+
+    // The next step is taken by itself, and does not fit.
+    fill(mesh);
+    const problems = async () =>
+      (await mesh.heddle("logs", "--control-plane")).stdout.match(/cannot take its next step/g);
+    await expect.poll(problems, soon).not.toBeNull();
+    expect((await authority()).rotation).toEqual({ kind: "announcing", waitingFor: [] });
+    await setTimeout(5_000);
+    expect(await problems()).toHaveLength(1);
+    expect(await mesh.ask("shop/client", address)).toMatchObject({ port: 8080 });
+    free(mesh);
+    await expect.poll(async () => (await authority()).rotation.kind, soon).toBe("retiring");
+    expect(await mesh.ask("shop/client", address)).toMatchObject({ port: 8080 });
   },
 );
