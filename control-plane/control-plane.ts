@@ -95,8 +95,8 @@ export class ControlPlane {
       { trustDomain, cluster, rootNamespace, areReferenceGrantsRequired },
       clock,
       log,
-      (names) => {
-        discovery.publish(names);
+      (change) => {
+        discovery.publish(change);
         this.#publishStatuses();
       },
     );

@@ -21,7 +21,7 @@ const collected = (...objects: readonly Fields[]): CollectedChange =>
 const setUp = () => {
   const [clock, log] = [new ManualClock(), memoryLog()];
   const published: string[][] = [];
-  const pipeline = new Pipeline(CONTEXT, clock, log, (addresses) => published.push([...addresses]));
+  const pipeline = new Pipeline(CONTEXT, clock, log, ({ addresses }) => published.push([...addresses]));
   return { clock, log, published, pipeline };
 };
 

@@ -4,13 +4,16 @@ import type { CollectedChange, CollectedObject } from "./collect/object-source.t
 import type { MeshContext } from "./derive/mesh-context.ts";
 import { MeshModel } from "./derive/mesh-model.ts";
 import { errorText, type Log } from "./log.ts";
-import { Catalog } from "./publish/catalog.ts";
+import { Catalog, type CatalogChange } from "./publish/catalog.ts";
 import { Debounce, PUBLISH_DEBOUNCE } from "./publish/debounce.ts";
 import { inventoryOf } from "./publish/inventory.ts";
 import { InventoryFeed } from "./publish/inventory-feed.ts";
 
-/** Called when something is published. @param addresses names of workloads and services that are different */
-export type OnPublished = (addresses: ReadonlySet<string>) => void;
+/** Called when something is published. */
+export type OnPublished = (change: CatalogChange) => void;
+
+/** Roots are no part of a change: every node compares those it has. */
+const NO_NAMES: CatalogChange = { addresses: new Set(), routing: new Set() };
 
 /** The way of an object: collected, derived, published. */
 export class Pipeline {
@@ -48,10 +51,14 @@ export class Pipeline {
         else this.#objects.delete(key);
       }
       const change = this.model.apply(new Map(changes.map(([key, object]) => [key, object?.current])));
-      const addresses = this.catalog.apply(change);
+      const published = this.catalog.apply(change);
       this.inventory.changed();
-      this.#onPublished(addresses);
-      this.#log.debug({ objects: changes.length, addresses: addresses.size }, "published a change");
+      this.#onPublished(published);
+      const { addresses, routing } = published;
+      this.#log.debug(
+        { objects: changes.length, addresses: addresses.size, routing: routing.size },
+        "published a change",
+      );
     } catch (error) {
       this.#log.error({ error: errorText(error) }, "publishing a change failed; nodes keep what they have");
     }
@@ -59,7 +66,7 @@ export class Pipeline {
 
   trust(bundle: TrustBundle): void {
     this.catalog.setBundle(bundle);
-    this.#onPublished(new Set());
+    this.#onPublished(NO_NAMES);
   }
 
   stop(): void {

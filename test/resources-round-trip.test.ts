@@ -2,6 +2,7 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { testAuthority } from "#certs/testing/test-authority.ts";
 import { encodeAuthorization } from "#control-plane/publish/encode-authorization.ts";
+import { encodeRoutes } from "#control-plane/publish/encode-routes.ts";
 import { encodeService } from "#control-plane/publish/encode-service.ts";
 import { encodeTrustBundle } from "#control-plane/publish/encode-trust-bundle.ts";
 import { encodeWorkload } from "#control-plane/publish/encode-workload.ts";
@@ -11,10 +12,13 @@ import type { Authorization, Condition, Match } from "#mesh/policies/authorizati
 import type { StringMatch } from "#mesh/policies/string-match.ts";
 import { unwrap } from "#mesh/result.ts";
 import type { AppProtocol, Service, ServiceName } from "#mesh/service.ts";
+import { compilePort } from "#mesh/routes/route-table.ts";
 import { parseTrustDomain } from "#mesh/spiffe-id.ts";
+import { arbitraryPortRoutes } from "#mesh/testing/arbitrary-routes.ts";
 import type { Workload } from "#mesh/workload.ts";
 import { decodeAddress } from "#proxy/resources/address.ts";
 import { decodeAuthorization } from "#proxy/resources/authorization.ts";
+import { decodeRouting } from "#proxy/resources/routing.ts";
 import { decodeTrustBundle } from "#proxy/resources/trust-bundle.ts";
 
 const name = fc.stringMatching(/^[a-z][a-z0-9-]{0,20}$/);
@@ -125,6 +129,26 @@ test("X-11: the roots that the control plane sends are the roots that a node tru
   expect(decoded.retired).toEqual([]);
   const retired = ["ab".repeat(32), "0c".repeat(32)];
   expect(unwrap(decodeTrustBundle(name, encodeTrustBundle({ ...bundle, retired }).body)).retired).toEqual(retired);
+});
+
+test("X-11: the routes that the control plane sends are the routes that a node follows", () => {
+  fc.assert(
+    fc.property(arbitraryPortRoutes, (value) => {
+      const { name, body } = encodeRoutes(value);
+      expect(decodeRouting(name, body)).toEqual({ ok: true, value: { kind: "routes", routes: value } });
+      expect(() => compilePort(value)).not.toThrow();
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test("the same routes have the same version, in whatever order their namespaces came", () => {
+  fc.assert(
+    fc.property(arbitraryPortRoutes, (value) => {
+      const turned = { ...value, consumers: new Map([...value.consumers].reverse()) };
+      expect(encodeRoutes(turned).version).toBe(encodeRoutes(value).version);
+    }),
+  );
 });
 
 test("the same content has the same version, another content another", () => {

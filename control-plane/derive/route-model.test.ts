@@ -251,7 +251,6 @@ test("the admin API shows the parents of routes in force, and says in words what
   ).objects;
   expect(served?.parents).toEqual(model.routes.statuses().get("HTTPRoute shop/web"));
   expect(served?.warnings).toEqual([
-    expect.stringContaining("has no effect yet"),
     expect.stringContaining("hostnames have no meaning"),
     "ResolvedRefs=False (BackendNotFound) at Service shop/echo: Service shop/echo has no TCP port 81",
   ]);

@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
-import { ADDRESS_TYPE, AUTHORIZATION_TYPE, TRUST_BUNDLE_TYPE } from "#api/type-urls.ts";
+import { ADDRESS_TYPE, AUTHORIZATION_TYPE, ROUTING_TYPE, TRUST_BUNDLE_TYPE } from "#api/type-urls.ts";
 import type { MeshObject } from "#mesh/objects/mesh-object.ts";
 import type { Authorization } from "#mesh/policies/authorization.ts";
 import { unwrap } from "#mesh/result.ts";
 import { parseTrustDomain } from "#mesh/spiffe-id.ts";
 import { MeshModel } from "../derive/mesh-model.ts";
-import { type Fields, objectMap, peerAuthenticationYaml, podYaml, serviceYaml } from "../testing/objects.ts";
+import { type Fields, objectMap, peerAuthenticationYaml, podYaml, routeYaml, serviceYaml } from "../testing/objects.ts";
 import { Catalog } from "./catalog.ts";
 
 const trustDomain = unwrap(parseTrustDomain("cluster.local"));
@@ -13,9 +13,10 @@ const trustDomain = unwrap(parseTrustDomain("cluster.local"));
 const published = (...objects: readonly Fields[]) => {
   const catalog = new Catalog();
   const model = new MeshModel({ trustDomain, cluster: "Kubernetes", rootNamespace: "istio-system" });
-  const apply = (changes: ReadonlyMap<string, MeshObject | undefined>) => [...catalog.apply(model.apply(changes))];
+  const change = (changes: ReadonlyMap<string, MeshObject | undefined>) => catalog.apply(model.apply(changes));
+  const apply = (changes: ReadonlyMap<string, MeshObject | undefined>) => [...change(changes).addresses];
   apply(objectMap(...objects));
-  return { catalog, apply };
+  return { catalog, apply, change };
 };
 
 const names = (catalog: Catalog, type: string, node: string) => [...catalog.view(type, node).names()].sort();
@@ -69,6 +70,40 @@ test("a policy that is gone goes to nobody", () => {
   catalog.apply({ ...none, policies: new Map([["shop/p", policy("global")]]) });
   catalog.apply({ ...none, policies: new Map([["shop/p", undefined]]) });
   expect(names(catalog, AUTHORIZATION_TYPE, "node-1")).toEqual([]);
+});
+
+const WEB = serviceYaml("shop/web", {
+  clusterIP: "10.96.0.1",
+  ports: [
+    { port: 80, name: "a" },
+    { port: 81, name: "b" },
+  ],
+});
+const route = (...ports: readonly number[]) =>
+  routeYaml("HTTPRoute", "shop/r", {
+    parentRefs: ports.map((port) => ({ group: "", kind: "Service", name: "web", port })),
+    rules: [{ backendRefs: [{ name: "web", port: 80 }] }],
+  });
+const [AT_80, AT_81] = ["shop/web.shop.svc.cluster.local:80", "shop/web.shop.svc.cluster.local:81"];
+
+test("the routes of each port go to every node as a resource of their own, and are gone with their port", () => {
+  const { catalog, change } = published(WEB, route(80, 81));
+  for (const node of ["node-1", "node-9"]) expect(names(catalog, ROUTING_TYPE, node)).toEqual([AT_80, AT_81]);
+  expect([...change(objectMap(route(81))).routing]).toEqual([AT_80]);
+  expect(names(catalog, ROUTING_TYPE, "node-1")).toEqual([AT_81]);
+  expect([...change(new Map([["HTTPRoute shop/r", undefined]])).routing]).toEqual([AT_81]);
+  expect(names(catalog, ROUTING_TYPE, "node-1")).toEqual([]);
+});
+
+test("routes that were derived anew and are the same are no change; what a node should have depends on them", () => {
+  const { catalog, change } = published(WEB, route(80));
+  const wanted = catalog.wanted("node-1");
+  expect(change(objectMap(WEB, route(80))).routing.size).toBe(0);
+  expect(catalog.wanted("node-1")).toBe(wanted);
+  change(objectMap(route(81)));
+  expect(catalog.wanted("node-1")).not.toBe(wanted);
+  change(objectMap(route(80)));
+  expect(catalog.wanted("node-1")).toBe(wanted);
 });
 
 test("the trust bundle goes to every node", () => {

@@ -1,11 +1,13 @@
-import { ADDRESS_TYPE, AUTHORIZATION_TYPE, TRUST_BUNDLE_TYPE } from "#api/type-urls.ts";
+import { ADDRESS_TYPE, AUTHORIZATION_TYPE, ROUTING_TYPE, TRUST_BUNDLE_TYPE } from "#api/type-urls.ts";
 import type { Authorization } from "#mesh/policies/authorization.ts";
 import type { TrustBundle } from "#mesh/trust-bundle.ts";
-import type { Service } from "#mesh/service.ts";
+import type { PortRoutes } from "#mesh/routes/route.ts";
+import type { Service, ServiceName } from "#mesh/service.ts";
 import type { Workload } from "#mesh/workload.ts";
 import { IndexedTable } from "../derive/indexed-table.ts";
 import type { ModelChange } from "../derive/mesh-model.ts";
 import { encodeAuthorization } from "./encode-authorization.ts";
+import { encodeRoutes } from "./encode-routes.ts";
 import { encodeService } from "./encode-service.ts";
 import { encodeTrustBundle } from "./encode-trust-bundle.ts";
 import { encodeWorkload } from "./encode-workload.ts";
@@ -25,9 +27,16 @@ interface PublishedPolicy {
   readonly mark: SetVersion;
 }
 
+/** Names of resources that are different now, which is not every one that was derived anew. */
+export interface CatalogChange {
+  /** Workloads and services. */
+  readonly addresses: ReadonlySet<string>;
+  readonly routing: ReadonlySet<string>;
+}
+
 /**
- * Everything that is published, encoded once. Workloads, services and the trust bundle concern every node: the caller's side
- * needs them. Policies concern the nodes that run a workload they hold for.
+ * Everything that is published, encoded once. Workloads, services, routes and the trust bundle concern every node: the caller's
+ * side needs them. Policies concern the nodes that run a workload they hold for.
  */
 export class Catalog {
   readonly #addresses = new IndexedTable<PublishedAddress, "alias" | "service" | "node policy" | "node namespace">({
@@ -37,10 +46,14 @@ export class Catalog {
     "node namespace": ({ workload }) => (workload ? [`${workload.node} ${workload.namespace}`] : []),
   });
   readonly #policies = new Map<string, PublishedPolicy>();
+  readonly #routing = new Map<string, Resource>();
+  /** The names of what there is of each Service in {@link #routing}. */
+  readonly #routingOf = new Map<ServiceName, ReadonlySet<string>>();
   /** The versions of whole nodes, until something changes. */
   readonly #wanted = new Map<string, string>();
   #bundle: Resource | undefined;
   #addressVersion: SetVersion = EMPTY_SET;
+  #routingVersion: SetVersion = EMPTY_SET;
   readonly #addressView: ResourceView = {
     get: (name) => this.#addresses.get(name)?.resource,
     names: () => this.#addresses.keys(),
@@ -48,8 +61,7 @@ export class Catalog {
     behind: (name) => this.#addresses.keysWhere("service", name),
   };
 
-  /** @returns the names of addresses that are different now, which is not every one that was derived anew */
-  apply(change: ModelChange): ReadonlySet<string> {
+  apply(change: ModelChange): CatalogChange {
     const changed = new Set<string>();
     this.#wanted.clear();
     for (const [name, service] of change.services) this.#putAddress(changed, name, service && encodedService(service));
@@ -59,7 +71,9 @@ export class Catalog {
       if (policy) this.#policies.set(name, encodedPolicy(policy));
       else this.#policies.delete(name);
     }
-    return changed;
+    const routing = new Set<string>();
+    for (const [service, ports] of change.routes) this.#putRoutes(routing, service, ports ?? []);
+    return { addresses: changed, routing };
   }
 
   setBundle(bundle: TrustBundle): void {
@@ -71,6 +85,7 @@ export class Catalog {
   view(type: string, node: string): ResourceView {
     if (type === ADDRESS_TYPE) return this.#addressView;
     if (type === AUTHORIZATION_TYPE) return viewOf(this.#policyResources(node));
+    if (type === ROUTING_TYPE) return viewOf(this.#routing);
     if (type === TRUST_BUNDLE_TYPE && this.#bundle) return viewOf(new Map([[this.#bundle.name, this.#bundle]]));
     return EMPTY_VIEW;
   }
@@ -79,7 +94,7 @@ export class Catalog {
   wanted(node: string): string {
     const known = this.#wanted.get(node);
     if (known !== undefined) return known;
-    let version = this.#addressVersion;
+    let version = this.#addressVersion ^ this.#routingVersion;
     if (this.#bundle) version ^= markOf(TRUST_BUNDLE_TYPE, this.#bundle);
     for (const [, { mark }] of this.#policiesFor(node)) version ^= mark;
     const wanted = formatSetVersion(version);
@@ -93,6 +108,21 @@ export class Catalog {
     if (before) this.#addressVersion ^= markOf(ADDRESS_TYPE, before.resource);
     if (address) this.#addressVersion ^= markOf(ADDRESS_TYPE, address.resource);
     changed.add(name);
+  }
+
+  #putRoutes(changed: Set<string>, service: ServiceName, ports: readonly PortRoutes[]): void {
+    const resources = new Map(ports.map(encodeRoutes).map((resource) => [resource.name, resource]));
+    for (const name of new Set([...(this.#routingOf.get(service) ?? []), ...resources.keys()])) {
+      const [before, after] = [this.#routing.get(name), resources.get(name)];
+      if (before?.version === after?.version) continue;
+      if (before) this.#routingVersion ^= markOf(ROUTING_TYPE, before);
+      if (after) this.#routingVersion ^= markOf(ROUTING_TYPE, after);
+      if (after) this.#routing.set(name, after);
+      else this.#routing.delete(name);
+      changed.add(name);
+    }
+    if (resources.size === 0) this.#routingOf.delete(service);
+    else this.#routingOf.set(service, new Set(resources.keys()));
   }
 
   #policiesFor(node: string): readonly (readonly [string, PublishedPolicy])[] {

@@ -3,13 +3,13 @@ import { status } from "@grpc/grpc-js";
 import { expect, test, vi } from "vitest";
 import type { DeltaDiscoveryResponse } from "#api/gen/envoy/service/discovery/v3/discovery_pb.js";
 import { AddressSchema } from "#api/gen/istio/workload/workload_pb.js";
-import { ADDRESS_TYPE, AUTHORIZATION_TYPE, TRUST_BUNDLE_TYPE } from "#api/type-urls.ts";
+import { ADDRESS_TYPE, AUTHORIZATION_TYPE, ROUTING_TYPE, TRUST_BUNDLE_TYPE } from "#api/type-urls.ts";
 import { testAuthority } from "#certs/testing/test-authority.ts";
 import { formatCertificates } from "#certs/x509/pem.ts";
 import { ManualClock } from "#mesh/testing/manual-clock.ts";
 import { MemorySource } from "../testing/memory-source.ts";
 import { type ControlStream, NodeClient, publishedRoots, summarize } from "../testing/node-client.ts";
-import { type Fields, peerAuthenticationYaml, podYaml, serviceYaml } from "../testing/objects.ts";
+import { type Fields, peerAuthenticationYaml, podYaml, routeYaml, serviceYaml } from "../testing/objects.ts";
 import { startControlPlane } from "../testing/running-control-plane.ts";
 import { temporaryDirectory } from "../testing/temporary-directory.ts";
 
@@ -109,6 +109,63 @@ test("X-04: policies go to the nodes whose workloads they concern, before the wo
   expect(only(await first.accept())).toEqual({ type: "Authorization", resources: [], removed: [name] });
   await second.accept();
   await second.expectQuiet();
+});
+
+const canary = (version: string) => serviceYaml(`shop/web-${version}`, { clusterIP: "None", ports: [{ port: 80 }] });
+const routeTo = (version: string) =>
+  routeYaml("HTTPRoute", "shop/r", {
+    parentRefs: [{ group: "", kind: "Service", name: "web", port: 80 }],
+    rules: [{ backendRefs: [{ name: `web-${version}`, port: 80 }] }],
+  });
+const canaryName = (version: string) => `shop/web-${version}.shop.svc.cluster.local`;
+
+test("X-04: routes come after the backends that they lead to, and backends go after the routes that led to them", async () => {
+  const { source, join } = await served(web, canary("v1"), routeTo("v1"));
+  const stream = await join();
+  await stream.acceptAll(ADDRESS_TYPE);
+  expect(only(await stream.acceptAll(ROUTING_TYPE))).toEqual({
+    type: "Routing",
+    resources: [`${SERVICE}:80`],
+    removed: [],
+  });
+  source.put(canary("v2"), routeTo("v2"));
+  source.remove("Service shop/web-v1");
+  const added = await stream.next();
+  expect(only(added)).toEqual({ type: "Address", resources: [canaryName("v2")], removed: [] });
+  await stream.expectQuiet();
+  stream.ack(added);
+  const routed = await stream.next();
+  expect(only(routed)).toEqual({ type: "Routing", resources: [`${SERVICE}:80`], removed: [] });
+  await stream.expectQuiet();
+  stream.ack(routed);
+  expect(only(await stream.accept())).toEqual({ type: "Address", resources: [], removed: [canaryName("v1")] });
+  await stream.expectQuiet();
+});
+
+test("a client that acknowledges nothing before it has heard of every type hears of every type", async () => {
+  const { join } = await served(web, canary("v1"), routeTo("v1"), podA(), strict);
+  const stream = await join();
+  for (const type of [TRUST_BUNDLE_TYPE, ADDRESS_TYPE, AUTHORIZATION_TYPE, ROUTING_TYPE]) stream.send(type);
+  const answers = [await stream.next(), await stream.next(), await stream.next(), await stream.next()];
+  expect(answers.map((answer) => only(answer)?.type)).toEqual(["TrustBundle", "Address", "Authorization", "Routing"]);
+});
+
+test("a client that does not know routes never hears of them, and waits for nothing because of them", async () => {
+  const { source, controlPlane, join } = await served(web, canary("v1"), routeTo("v1"));
+  const stream = await join();
+  await stream.acceptAll(AUTHORIZATION_TYPE);
+  await stream.acceptAll(ADDRESS_TYPE);
+  source.put(canary("v2"), routeTo("v2"));
+  source.remove("Service shop/web-v1");
+  expect(only(await stream.accept())).toEqual({
+    type: "Address",
+    resources: [canaryName("v2")],
+    removed: [canaryName("v1")],
+  });
+  source.put(routeTo("v3"));
+  await stream.expectQuiet();
+  const [node] = await controlPlane.admin.nodes();
+  expect(node?.held).toBe(node?.wanted);
 });
 
 test("names and addresses can be asked for one by one, as an on-demand client does", async () => {

@@ -4,7 +4,7 @@ import type {
   DeltaDiscoveryResponse,
 } from "#api/gen/envoy/service/discovery/v3/discovery_pb.js";
 import type { Clock } from "#mesh/clock.ts";
-import type { Catalog } from "../publish/catalog.ts";
+import type { Catalog, CatalogChange } from "../publish/catalog.ts";
 import { errorText, type Log } from "../log.ts";
 import { type Authenticate, NOT_AUTHENTICATED } from "./authenticate.ts";
 import { DiscoveryStream } from "./discovery-stream.ts";
@@ -50,11 +50,11 @@ export class DiscoveryService {
     });
   };
 
-  /** Tells every node what is different. @param addresses names of workloads and services */
-  publish(addresses: ReadonlySet<string>): void {
+  /** Tells every node what is different. */
+  publish(change: CatalogChange): void {
     for (const { stream, end } of this.#deps.nodes.connected()) {
       try {
-        stream.changed(addresses);
+        stream.changed(change);
       } catch (error) {
         this.#deps.log.error({ node: stream.node, error: errorText(error) }, "publishing to a node failed");
         end("internal error");

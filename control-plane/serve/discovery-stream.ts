@@ -6,10 +6,10 @@ import {
   DeltaDiscoveryResponseSchema,
   ResourceSchema,
 } from "#api/gen/envoy/service/discovery/v3/discovery_pb.js";
-import { ADDRESS_TYPE, AUTHORIZATION_TYPE, TRUST_BUNDLE_TYPE } from "#api/type-urls.ts";
+import { ADDRESS_TYPE, AUTHORIZATION_TYPE, ROUTING_TYPE, TRUST_BUNDLE_TYPE } from "#api/type-urls.ts";
 import type { TypeStatus } from "#mesh/admin/control-plane-status.ts";
 import { err, ok, type Result } from "#mesh/result.ts";
-import type { Catalog } from "../publish/catalog.ts";
+import type { Catalog, CatalogChange } from "../publish/catalog.ts";
 import type { Resource } from "../publish/resource.ts";
 import { type Payload, Subscription } from "./subscription.ts";
 
@@ -20,14 +20,15 @@ const MAX_TYPES = 16;
 const ESSENTIAL_TYPES = [ADDRESS_TYPE, AUTHORIZATION_TYPE];
 
 /** Those whose order matters; others go whenever. */
-const ORDERED_TYPES: ReadonlySet<string> = new Set([TRUST_BUNDLE_TYPE, AUTHORIZATION_TYPE, ADDRESS_TYPE]);
+const ORDERED_TYPES: ReadonlySet<string> = new Set([TRUST_BUNDLE_TYPE, AUTHORIZATION_TYPE, ADDRESS_TYPE, ROUTING_TYPE]);
 
 /**
  * One node's stream, apart from the transport: each type is a subscription of its own, with its own nonces.
  *
  * What is needed goes first: roots before the identities under them, policies before the workloads that name them. A policy is
  * removed only when the node has the workloads that no longer name it: at no moment does a workload name a policy that is
- * not there.
+ * not there. Routes come after the Services and endpoints that they lead to, and what is gone of these goes after the routes that
+ * no longer lead there.
  */
 export class DiscoveryStream {
   readonly node: string;
@@ -69,9 +70,13 @@ export class DiscoveryStream {
     return taken;
   }
 
-  /** The catalog changed. @param addresses names of workloads and services that are different */
-  changed(addresses: Iterable<string>): void {
-    for (const [typeUrl, type] of this.#types) type.changed(typeUrl === ADDRESS_TYPE ? addresses : undefined);
+  /** The catalog changed. */
+  changed({ addresses, routing }: CatalogChange): void {
+    const names = new Map([
+      [ADDRESS_TYPE, addresses],
+      [ROUTING_TYPE, routing],
+    ]);
+    for (const [typeUrl, type] of this.#types) type.changed(names.get(typeUrl));
     this.flush();
   }
 
@@ -79,8 +84,12 @@ export class DiscoveryStream {
   flush(): void {
     this.#sendNext(TRUST_BUNDLE_TYPE);
     this.#sendNext(AUTHORIZATION_TYPE, false);
-    this.#sendNext(ADDRESS_TYPE);
-    if (this.#types.get(ADDRESS_TYPE)?.isDelivered ?? true) this.#sendNext(AUTHORIZATION_TYPE);
+    this.#sendNext(ADDRESS_TYPE, this.#isSettled(ROUTING_TYPE));
+    // A client may acknowledge nothing before it has heard of every type.
+    const isNew = this.#types.get(ROUTING_TYPE)?.isAnswered === false;
+    if (isNew || this.#isDelivered(ADDRESS_TYPE)) this.#sendNext(ROUTING_TYPE);
+    if (this.#isSettled(ROUTING_TYPE)) this.#sendNext(ADDRESS_TYPE);
+    if (this.#isDelivered(ADDRESS_TYPE)) this.#sendNext(AUTHORIZATION_TYPE);
     for (const typeUrl of this.#types.keys()) if (!ORDERED_TYPES.has(typeUrl)) this.#sendNext(typeUrl);
     const hasEssentials = ESSENTIAL_TYPES.every((typeUrl) => this.#types.has(typeUrl));
     const isSynced = [...this.#types.values()].every((type) => type.isSynced);
@@ -99,6 +108,16 @@ export class DiscoveryStream {
   /** The version of the trust domain's bundle that the node has accepted. */
   acceptedBundle(trustDomain: string): string | undefined {
     return this.#types.get(TRUST_BUNDLE_TYPE)?.acceptedVersion(trustDomain);
+  }
+
+  /** Whether nothing of a type is on its way, which also holds for one that the node did not subscribe to. */
+  #isDelivered(typeUrl: string): boolean {
+    return this.#types.get(typeUrl)?.isDelivered ?? true;
+  }
+
+  /** Whether there is nothing to send of it either. */
+  #isSettled(typeUrl: string): boolean {
+    return this.#isDelivered(typeUrl) && this.#types.get(typeUrl)?.hasWork !== true;
   }
 
   #typeOf(typeUrl: string): Result<Subscription, string> {

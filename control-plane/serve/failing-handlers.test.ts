@@ -107,7 +107,7 @@ test("a mistake of ours in publishing to one node does not keep it from the othe
   const none = { workloads: new Map(), policies: new Map(), routes: new Map() };
   await vi.waitFor(() => {
     service.publish(catalog.apply({ ...none, services: new Map([[serviceName(SERVICE), SERVICE]]) }));
-    service.publish(new Set([serviceName(SERVICE)]));
+    service.publish({ addresses: new Set([serviceName(SERVICE)]), routing: new Set() });
     expect(log.lines.some(({ message }) => message.includes("publishing to a node failed"))).toBe(true);
   });
   expect((await later.ended).code).toBe(status.UNAVAILABLE);

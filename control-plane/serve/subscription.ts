@@ -50,6 +50,7 @@ export class Subscription {
   #mustAnswer = false;
   #inFlight: InFlight | undefined;
   #isStarted = false;
+  #isAnswered = false;
 
   /** Takes the names of a request; a stale nonce does not matter to them. @returns why it asks for too much */
   request(
@@ -87,6 +88,7 @@ export class Subscription {
     const { resources, removed } = payload;
     if (resources.length === 0 && removed.length === 0 && !this.#mustAnswer) return undefined;
     this.#mustAnswer = false;
+    this.#isAnswered = true;
     for (const { name, version } of resources) this.#held.set(name, version);
     for (const name of removed) this.#held.delete(name);
     this.#inFlight = { nonce, names: new Set([...resources.map(({ name }) => name), ...removed]) };
@@ -122,6 +124,11 @@ export class Subscription {
   /** Whether nothing is on its way. */
   get isDelivered(): boolean {
     return this.#isStarted && !this.#inFlight;
+  }
+
+  /** Whether the client has heard of this type at all. */
+  get isAnswered(): boolean {
+    return this.#isAnswered;
   }
 
   /** How many resources the client holds. */

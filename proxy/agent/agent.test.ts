@@ -29,6 +29,7 @@ const sync = ({ respond, bundle }: Running): readonly string[] => [
   respond("trust-bundle", [bundle]),
   respond("address", [web]),
   respond("authorization"),
+  respond("routing"),
 ];
 
 const applied = async ({ agent }: Running, worker: FakeWorker, generation: number): Promise<void> => {
@@ -50,11 +51,12 @@ test("an agent that has not heard of every type tells its workers nothing, and k
   await vi.waitFor(() => expect(worker.orders.length).toBe(1));
   expect(worker.orders).toMatchObject([{ kind: "credential" }]);
   running.respond("authorization");
-  await vi.waitFor(() => expect(worker.commits).toEqual([3]));
+  running.respond("routing");
+  await vi.waitFor(() => expect(worker.commits).toEqual([4]));
   expect(worker.orders.slice(1)).toMatchObject([
     { kind: "resource", resource: "address", name: WEB_0 },
     { kind: "resource", resource: "trust-bundle", name: "cluster.local" },
-    { kind: "commit", generation: 3, complete: true },
+    { kind: "commit", generation: 4, complete: true },
   ]);
 });
 
@@ -64,12 +66,12 @@ test("after that the workers get differences, each with its commit, also where n
   sync(running);
   running.respond("address", [{ name: WEB_SERVICE, bytes: serviceBytes() }], [WEB_0]);
   running.respond("address", [{ name: WEB_SERVICE, bytes: serviceBytes() }]);
-  await vi.waitFor(() => expect(worker.commits).toEqual([3, 4, 5]));
+  await vi.waitFor(() => expect(worker.commits).toEqual([4, 5, 6]));
   expect(worker.orders.slice(3)).toMatchObject([
     { kind: "resource", name: WEB_SERVICE, bytes: expect.anything() as unknown },
     { kind: "resource", name: WEB_0, bytes: undefined },
-    { kind: "commit", generation: 4, complete: false },
     { kind: "commit", generation: 5, complete: false },
+    { kind: "commit", generation: 6, complete: false },
   ]);
 });
 
@@ -78,7 +80,7 @@ test("a worker that starts later gets everything at once", async () => {
   sync(running);
   running.respond("address", [], [WEB_0]);
   const worker = running.worker();
-  await vi.waitFor(() => expect(worker.commits).toEqual([4]));
+  await vi.waitFor(() => expect(worker.commits).toEqual([5]));
   expect(worker.orders).toMatchObject([
     { kind: "resource", name: "cluster.local" },
     { kind: "commit", complete: true },
@@ -89,12 +91,12 @@ test("a response is acknowledged when the slowest worker has applied it", async 
   const running = await runningAgent();
   const [first, second] = [running.worker(0), running.worker(1)];
   const nonces = sync(running);
-  await applied(running, first, 3);
+  await applied(running, first, 4);
   expect([acknowledged(running, nonces), running.agent.enforcedGeneration]).toEqual([[], 0]);
-  await applied(running, second, 2);
-  expect([acknowledged(running, nonces), running.agent.enforcedGeneration]).toEqual([nonces.slice(0, 2), 2]);
   await applied(running, second, 3);
-  expect([acknowledged(running, nonces), running.agent.enforcedGeneration]).toEqual([nonces, 3]);
+  expect([acknowledged(running, nonces), running.agent.enforcedGeneration]).toEqual([nonces.slice(0, 3), 3]);
+  await applied(running, second, 4);
+  expect([acknowledged(running, nonces), running.agent.enforcedGeneration]).toEqual([nonces, 4]);
 });
 
 test("without workers nothing is enforced, and nothing acknowledged until the first has it", async () => {
@@ -102,7 +104,7 @@ test("without workers nothing is enforced, and nothing acknowledged until the fi
   const nonces = sync(running);
   await settled();
   expect([acknowledged(running, nonces), running.agent.enforcedGeneration]).toEqual([[], 0]);
-  await applied(running, running.worker(), 3);
+  await applied(running, running.worker(), 4);
   expect(acknowledged(running, nonces)).toEqual(nonces);
 });
 
@@ -110,15 +112,15 @@ test("a worker that dies holds nothing back; its successor does until it has eve
   const running = await runningAgent();
   const [first] = [running.worker(0), running.worker(1)];
   const nonces = sync(running);
-  await applied(running, first, 3);
+  await applied(running, first, 4);
   running.supervisor({ kind: "worker-gone", startId: "start-1", reason: "SIGSEGV" });
   await settled();
   expect(acknowledged(running, nonces)).toEqual(nonces);
   const successor = running.worker(1, { startId: "start-1b", restarts: 1 });
   const later = [running.respond("address")];
-  await applied(running, first, 4);
+  await applied(running, first, 5);
   expect(acknowledged(running, later)).toEqual([]);
-  await applied(running, successor, 4);
+  await applied(running, successor, 5);
   expect(acknowledged(running, later)).toEqual(later);
 });
 
@@ -127,7 +129,7 @@ test("a worker that claims a generation of the future does not acknowledge it", 
   const worker = running.worker();
   const nonces = sync(running);
   await applied(running, worker, 1_000_000);
-  expect([acknowledged(running, nonces), running.agent.enforcedGeneration]).toEqual([nonces, 3]);
+  expect([acknowledged(running, nonces), running.agent.enforcedGeneration]).toEqual([nonces, 4]);
 });
 
 test("what was refused is answered with the reason at once, and the good rest is in force", async () => {
@@ -139,10 +141,10 @@ test("what was refused is answered with the reason at once, and the good rest is
     { name: "shop/bad", bytes: Uint8Array.of(255) },
   ]);
   expect(running.streams[0]?.answers(nonce)).toMatchObject([{ nack: expect.stringMatching(/^shop\/bad: /) }]);
-  await vi.waitFor(() => expect(worker.commits.at(-1)).toBe(4));
-  await applied(running, worker, 4);
-  expect([acknowledged(running, [nonce]), running.agent.enforcedGeneration]).toEqual([[], 4]);
-  expect(running.agent.controlPlane.version).toBe("version-3");
+  await vi.waitFor(() => expect(worker.commits.at(-1)).toBe(5));
+  await applied(running, worker, 5);
+  expect([acknowledged(running, [nonce]), running.agent.enforcedGeneration]).toEqual([[], 5]);
+  expect(running.agent.controlPlane.version).toBe("version-4");
 });
 
 test("on a new stream the agent says what it holds, and what the lost one waited for is settled and never answered", async () => {
@@ -160,11 +162,12 @@ test("on a new stream the agent says what it holds, and what the lost one waited
     { "cluster.local": "1" },
     { [WEB_0]: "1" },
     {},
+    {},
   ]);
   const again = [running.respond("address")];
-  await applied(running, worker, 4);
+  await applied(running, worker, 5);
   expect([acknowledged(running, nonces), acknowledged(running, again)]).toEqual([[], again]);
-  expect(worker.commits).toEqual([3, 4]);
+  expect(worker.commits).toEqual([4, 5]);
 });
 
 test("nobody waits for ever for a response to be enforced: the end of its stream is an answer too", async () => {
@@ -180,9 +183,9 @@ test("the version of the control plane is the last that was received without a r
   sync(running);
   running.respond("address", [{ name: WEB_0, version: "2", bytes: Uint8Array.of(255) }]);
   running.respond("authorization");
-  expect(running.agent.controlPlane.version).toBe("version-3");
+  expect(running.agent.controlPlane.version).toBe("version-4");
   running.respond("address", [{ ...web, version: "3" }]);
-  expect(running.agent.controlPlane.version).toBe("version-6");
+  expect(running.agent.controlPlane.version).toBe("version-7");
 });
 
 test("a pod's certificate goes to its home and to no other worker, with a key that only fits there", async () => {
@@ -193,7 +196,7 @@ test("a pod's certificate goes to its home and to no other worker, with a key th
   await vi.waitFor(() => expect(home.credentials).toEqual([`+${WEB}`]));
   const credential = home.orders.find(({ kind }) => kind === "credential");
   expect(credential?.kind === "credential" && importPrivateKey(credential.key).ok).toBe(true);
-  await vi.waitFor(() => expect(other.commits).toEqual([3]));
+  await vi.waitFor(() => expect(other.commits).toEqual([4]));
   expect(other.credentials).toEqual([]);
   expect(running.sign.mock.calls).toMatchObject([[{ identity: WEB, holder: "worker-0", lifetimeMs: 86_400_000 }]]);
 });
@@ -321,9 +324,10 @@ test("the supervisor is told once that everything was heard, and has it answer f
   const { respond, bundle, supervisor, done } = await runningAgent();
   respond("trust-bundle", [bundle]);
   respond("address");
+  respond("authorization");
   expect(done).toEqual([]);
-  respond("authorization");
-  respond("authorization");
+  respond("routing");
+  respond("routing");
   expect(done).toEqual(["synced"]);
   supervisor({ kind: "serve" });
   supervisor({ kind: "retire" });

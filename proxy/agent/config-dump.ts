@@ -1,5 +1,7 @@
 import { decodeAddress } from "../resources/address.ts";
+import type { ResourceKind } from "../channel/agent-order.ts";
 import { decodeAuthorization } from "../resources/authorization.ts";
+import { decodeRouting } from "../resources/routing.ts";
 import { RESOURCE_TYPES } from "./resource-store.ts";
 import type { Agent } from "./agent.ts";
 
@@ -21,11 +23,13 @@ export const configDump = (agent: Agent): unknown => ({
   ),
 });
 
-const decoded = (kind: string, name: string, bytes: Uint8Array): unknown => {
+const decoded = (kind: ResourceKind, name: string, bytes: Uint8Array): unknown => {
   if (kind === "trust-bundle") return { bytes: bytes.length };
-  const result = kind === "address" ? decodeAddress(name, bytes) : decodeAuthorization(name, bytes);
+  const result = DECODERS[kind](name, bytes);
   return result.ok ? result.value : result.error;
 };
+
+const DECODERS = { address: decodeAddress, authorization: decodeAuthorization, routing: decodeRouting } as const;
 
 /** Maps become objects in JSON. */
 export const dumpJson = (value: unknown): string =>

@@ -19,8 +19,9 @@ const left = async () => {
   running.respond("trust-bundle", [running.bundle]);
   running.respond("address", [{ name: WEB_0, bytes: workloadBytes() }]);
   running.respond("authorization");
+  running.respond("routing");
   running.supervisor({ kind: "pod", slot: 1, worker: 0, pod: enrolledPod() });
-  await vi.waitFor(() => expect([worker.commits, worker.credentials.length]).toEqual([[3], 1]));
+  await vi.waitFor(() => expect([worker.commits, worker.credentials.length]).toEqual([[4], 1]));
   const open = vi.spyOn(ControlPlaneClient.prototype, "openDiscovery");
   const timers = running.clock.waiting;
   open.mockClear();
@@ -53,8 +54,8 @@ test("with the control plane away for ten minutes what it said stays in force, i
   for (let second = 18; second < 600; second++) expect(attempts[second]).toBeGreaterThan(attempts[second - 18] ?? 0);
   expect(clock.waiting).toBeLessThanOrEqual(timers + 1);
   expect(agent.notReady).toEqual([]);
-  expect(agent.enforcedGeneration).toBeLessThanOrEqual(3);
-  expect([worker.commits, worker.credentials.length]).toEqual([[3], 1]);
+  expect(agent.enforcedGeneration).toBeLessThanOrEqual(4);
+  expect([worker.commits, worker.credentials.length]).toEqual([[4], 1]);
   expect(agentStatus(agent).controlPlane).toMatchObject({
     connected: false,
     since: new Date(leftAt).toISOString(),

@@ -1,5 +1,5 @@
 import { expect, test, vi } from "vitest";
-import { ADDRESS_TYPE, AUTHORIZATION_TYPE, TRUST_BUNDLE_TYPE } from "#api/type-urls.ts";
+import { ADDRESS_TYPE, AUTHORIZATION_TYPE, ROUTING_TYPE, TRUST_BUNDLE_TYPE } from "#api/type-urls.ts";
 import { FakeStream } from "../testing/fake-discovery-stream.ts";
 import { ManualClock, settled } from "#mesh/testing/manual-clock.ts";
 import type { DiscoveryStream } from "./control-plane-client.ts";
@@ -42,8 +42,13 @@ const response = { typeUrl: ADDRESS_TYPE, nonce: "n1", systemVersionInfo: "v1" }
 test("a stream begins with one wildcard subscription for each type, trust bundles first, and says once who it is", async () => {
   const { latest } = await connected();
   const { requests } = latest();
-  expect(requests.map(({ typeUrl }) => typeUrl)).toEqual([TRUST_BUNDLE_TYPE, ADDRESS_TYPE, AUTHORIZATION_TYPE]);
-  expect(requests.map(({ node }) => node?.id)).toEqual(["node-1", undefined, undefined]);
+  expect(requests.map(({ typeUrl }) => typeUrl)).toEqual([
+    TRUST_BUNDLE_TYPE,
+    ADDRESS_TYPE,
+    AUTHORIZATION_TYPE,
+    ROUTING_TYPE,
+  ]);
+  expect(requests.map(({ node }) => node?.id)).toEqual(["node-1", undefined, undefined, undefined]);
   for (const request of requests) {
     expect(request).toMatchObject({ resourceNamesSubscribe: [], responseNonce: "" });
   }
@@ -94,7 +99,7 @@ test("each response is acknowledged by its own nonce and type, in the order in w
     enforced[index]?.resolve();
     await settled();
   }
-  const answers = latest().requests.slice(3);
+  const answers = latest().requests.slice(4);
   expect(answers.map(({ typeUrl, responseNonce }) => [typeUrl, responseNonce])).toEqual([
     [AUTHORIZATION_TYPE, "n2"],
     [ADDRESS_TYPE, "n1"],
@@ -144,6 +149,7 @@ test("a new stream begins from what is held", async () => {
   expect(latest().requests.map(({ initialResourceVersions }) => initialResourceVersions)).toEqual([
     {},
     { a: "1", b: "2" },
+    {},
     {},
   ]);
   expect(latest().requests[0]?.node?.id).toBe("node-1");

@@ -38,7 +38,7 @@ export interface ControlStreamHandler {
 }
 
 /**
- * The delta xDS client: one stream, three types, each wildcard. It comes back after every end with what it holds, so that
+ * The delta xDS client: one stream, each type a wildcard. It comes back after every end with what it holds, so that
  * only differences are sent; what was refused is not held.
  */
 export class ControlStream {

@@ -7,7 +7,15 @@ import { expect, onTestFinished, test, vi } from "vitest";
 import { inNetworkNamespace } from "../kernel/network-namespace.ts";
 import { runInNamespace } from "../supervisor/namespace-command.ts";
 import { readExposition } from "../testing/read-exposition.ts";
-import { policyBytes, serviceBytes, WEB_0, WEB_SERVICE, workloadBytes } from "../testing/resource-bytes.ts";
+import {
+  policyBytes,
+  routesBytes,
+  serviceBytes,
+  WEB_0,
+  WEB_ROUTES,
+  WEB_SERVICE,
+  workloadBytes,
+} from "../testing/resource-bytes.ts";
 import { enrolledPod, runningAgent } from "../testing/running-agent.ts";
 import { mayUseNamespaces, testNamespace } from "../testing/test-namespace.ts";
 import { METRICS_PORT, READY_PORT, serveHttp } from "./http-endpoints.ts";
@@ -55,6 +63,7 @@ const filled = async () => {
     { name: WEB_SERVICE, version: "7", bytes: serviceBytes() },
   ]);
   respond("authorization", [{ name: "shop/deny", bytes: policyBytes() }]);
+  respond("routing", [{ name: WEB_ROUTES, bytes: routesBytes() }]);
   supervisor({ kind: "pod", slot: 1, worker: 0, pod: enrolledPod({ riskyCapabilities: ["NET_RAW"] }) });
   supervisor({ kind: "complete" });
   await vi.waitFor(() => expect(worker.credentials.length).toBe(1));
@@ -70,7 +79,7 @@ inNamespaces("the node is ready when nothing is missing, and says what is", asyn
   });
   supervisor({ kind: "complete" });
   worker();
-  for (const kind of ["trust-bundle", "address", "authorization"] as const) respond(kind);
+  for (const kind of ["trust-bundle", "address", "authorization", "routing"] as const) respond(kind);
   expect(await curl(READY_PORT, "/healthz/ready")).toEqual({ status: 200, body: "ready\n" });
 });
 
@@ -107,7 +116,7 @@ inNamespaces(
 
 inNamespaces("the status tells of node, control plane, workers, pods and certificates", async () => {
   const { admin, worker, agent } = await filled();
-  worker.report({ kind: "applied", generation: 3 });
+  worker.report({ kind: "applied", generation: 4 });
   worker.report({ kind: "serving", slots: [1] });
   await vi.waitFor(() => expect(agent.isServed(1)).toBe(true));
   expect(JSON.parse((await admin("/status")).body)).toMatchObject({
@@ -117,13 +126,13 @@ inNamespaces("the status tells of node, control plane, workers, pods and certifi
     isolation: "full",
     controlPlane: { address: "127.0.0.1:15012", connected: true, since: "2026-01-01T00:00:00.000Z" },
     config: {
-      version: "version-3",
-      generation: 3,
-      enforced: 3,
-      resources: { address: 2, authorization: 1, "trust-bundle": 1 },
+      version: "version-4",
+      generation: 4,
+      enforced: 4,
+      resources: { address: 2, authorization: 1, "trust-bundle": 1, routing: 1 },
     },
     workers: [
-      { index: 0, pid: 100, startId: "start-0", appliedGeneration: 3, restarts: 0, pods: 1, openConnections: 0 },
+      { index: 0, pid: 100, startId: "start-0", appliedGeneration: 4, restarts: 0, pods: 1, openConnections: 0 },
     ],
     pods: [
       {
@@ -151,7 +160,7 @@ inNamespaces("a pod is starting until its worker serves it, and lost while its r
 inNamespaces("the dump shows every resource with its version, decoded", async () => {
   const { admin } = await filled();
   const dump = JSON.parse((await admin("/config_dump")).body) as Record<string, unknown>;
-  expect(dump).toMatchObject({ node: "node-1", version: "version-3", generation: 3, enforced: 0 });
+  expect(dump).toMatchObject({ node: "node-1", version: "version-4", generation: 4, enforced: 0 });
   expect(dump.resources).toMatchObject({
     "trust-bundle": [{ name: "cluster.local", version: "1" }],
     address: [
@@ -159,6 +168,7 @@ inNamespaces("the dump shows every resource with its version, decoded", async ()
       { name: WEB_SERVICE, version: "7", value: { kind: "service", service: { addresses: ["10.96.0.10"] } } },
     ],
     authorization: [{ name: "shop/deny", version: "1", value: { name: "deny", namespace: "shop" } }],
+    routing: [{ name: WEB_ROUTES, version: "1", value: { kind: "routes", routes: { port: 80 } } }],
   });
 });
 

@@ -6,15 +6,17 @@ import { MAX_RESOURCE_BYTES, MAX_RESOURCE_NAME } from "../channel/frame.ts";
 import {
   bundleBytes,
   policyBytes,
+  routesBytes,
   serviceBytes,
   WEB_0,
+  WEB_ROUTES,
   WEB_SERVICE,
   workloadBytes,
 } from "../testing/resource-bytes.ts";
 import { type ReceivedResource, RESOURCE_TYPES, ResourceStore } from "./resource-store.ts";
 
 const authority = testAuthority();
-const KINDS: readonly ResourceKind[] = ["trust-bundle", "address", "authorization"];
+const KINDS: readonly ResourceKind[] = ["trust-bundle", "address", "authorization", "routing"];
 
 const address = (changes: Partial<ReceivedResource> = {}): ReceivedResource => ({
   name: WEB_0,
@@ -32,7 +34,7 @@ const order = (name: string, bytes: Uint8Array | undefined): AgentOrder => ({
 });
 const garbage = Uint8Array.of(255, 255, 255);
 
-test("the subscribed types are three, and the bundle that verifies the rest comes first", () => {
+test("the subscribed types are four, and the bundle that verifies the rest comes first", () => {
   expect([...RESOURCE_TYPES.values()]).toEqual(KINDS);
 });
 
@@ -42,7 +44,7 @@ test("a resource is held with its version and handed on as it came", () => {
   expect(store.apply(update([address({ bytes })]))).toEqual({ orders: [order(WEB_0, bytes)], refused: [] });
   expect(store.resources("address").get(WEB_0)).toEqual({ version: "1", bytes });
   expect(store.versions("address")).toEqual({ [WEB_0]: "1" });
-  expect(store.counts).toEqual({ address: 1, authorization: 0, "trust-bundle": 0 });
+  expect(store.counts).toEqual({ address: 1, authorization: 0, "trust-bundle": 0, routing: 0 });
 });
 
 test("a delta leaves alone what it does not name", () => {
@@ -104,6 +106,47 @@ test("a version that was refused leaves the last good one in force, and is not c
   expect(orders).toEqual([]);
   expect(store.resources("address").get(WEB_0)).toEqual({ version: "1", bytes: good });
   expect(store.versions("address")).toEqual({ [WEB_0]: "1" });
+});
+
+const routing = (bytes: Uint8Array, version = "1", name = WEB_ROUTES) =>
+  ({ kind: "routing", resources: [{ name, version, bytes }], removed: [] }) as const;
+const routingOrder = (bytes: Uint8Array | undefined): AgentOrder => ({
+  kind: "resource",
+  resource: "routing",
+  name: WEB_ROUTES,
+  bytes,
+});
+const NOT_READABLE = routingOrder(new Uint8Array(0));
+
+test("routes that never could be read are told to the workers as such, and stay so for those that start later", () => {
+  const store = new ResourceStore();
+  const { orders, refused } = store.apply(routing(garbage));
+  expect([orders, refused.length]).toEqual([[NOT_READABLE], 1]);
+  expect(store.snapshotOrders()).toEqual([NOT_READABLE, { kind: "commit", generation: 1, complete: true }]);
+  expect([store.versions("routing"), store.counts.routing]).toEqual([{}, 0]);
+  store.forgetRefused();
+  expect(store.snapshotOrders()).toContainEqual(NOT_READABLE);
+});
+
+test("routes that can be read take the place of those that could not, and unreadable ones can be removed", () => {
+  const store = new ResourceStore();
+  store.apply(routing(garbage));
+  expect(store.apply(routing(routesBytes())).orders).toEqual([routingOrder(routesBytes())]);
+  expect(store.snapshotOrders()).not.toContainEqual(NOT_READABLE);
+  const other = new ResourceStore();
+  other.apply(routing(garbage));
+  expect(other.apply({ kind: "routing", resources: [], removed: [WEB_ROUTES] }).orders).toEqual([
+    routingOrder(undefined),
+  ]);
+  expect(other.snapshotOrders()).toEqual([{ kind: "commit", generation: 2, complete: true }]);
+});
+
+test("routes that were good stay in force when their next version cannot be read", () => {
+  const store = new ResourceStore();
+  store.apply(routing(routesBytes()));
+  expect(store.apply(routing(garbage, "2"))).toMatchObject({ orders: [], refused: [expect.anything()] });
+  expect(store.snapshotOrders()).toContainEqual(routingOrder(routesBytes()));
+  expect(store.versions("routing")).toEqual({ [WEB_ROUTES]: "1" });
 });
 
 test("a bad bundle leaves the last good one trusted", () => {

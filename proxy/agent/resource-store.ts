@@ -1,10 +1,11 @@
-import { ADDRESS_TYPE, AUTHORIZATION_TYPE, TRUST_BUNDLE_TYPE } from "#api/type-urls.ts";
+import { ADDRESS_TYPE, AUTHORIZATION_TYPE, ROUTING_TYPE, TRUST_BUNDLE_TYPE } from "#api/type-urls.ts";
 import { err, ok, type Result } from "#mesh/result.ts";
 import type { TrustBundle } from "#mesh/trust-bundle.ts";
 import type { AgentOrder, ResourceKind } from "../channel/agent-order.ts";
 import { MAX_RESOURCE_BYTES, MAX_RESOURCE_NAME } from "../channel/frame.ts";
 import { decodeAddress } from "../resources/address.ts";
 import { decodeAuthorization } from "../resources/authorization.ts";
+import { decodeRouting } from "../resources/routing.ts";
 import { decodeTrustBundle } from "../resources/trust-bundle.ts";
 
 /** The types that the agent subscribes to, all of them whole. */
@@ -12,7 +13,11 @@ export const RESOURCE_TYPES: ReadonlyMap<string, ResourceKind> = new Map([
   [TRUST_BUNDLE_TYPE, "trust-bundle"],
   [ADDRESS_TYPE, "address"],
   [AUTHORIZATION_TYPE, "authorization"],
+  [ROUTING_TYPE, "routing"],
 ]);
+
+/** What a worker gets in place of a resource that cannot be read: it cannot read this either, and says so to who asks for it. */
+const UNREADABLE = new Uint8Array(0);
 
 /** A resource as the control plane sent it, after it was found to be readable. */
 export interface StoredResource {
@@ -36,17 +41,21 @@ export interface ResourceUpdate {
 
 /**
  * What the control plane has said, and what follows from it for the workers. Every resource is decoded before it is taken, so
- * that a bad one is refused here, alone, and its last good version stays.
+ * that a bad one is refused here, alone, and its last good version stays. Of routes that never were good the workers are told
+ * that they cannot be read: without a word they would serve the port as one without routes.
  */
 export class ResourceStore {
   readonly #resources: Readonly<Record<ResourceKind, Map<string, StoredResource>>> = {
     address: new Map(),
     authorization: new Map(),
     "trust-bundle": new Map(),
+    routing: new Map(),
   };
   readonly #synced = new Set<ResourceKind>();
   /** Resources that are not, or not in their newest version, among those that are held. */
   readonly #refused = new Set<string>();
+  /** Routing of which no version could be read. */
+  readonly #unreadable = new Set<string>();
   readonly #bundles = new Map<string, TrustBundle>();
   #generation = 0;
 
@@ -80,6 +89,7 @@ export class ResourceStore {
       address: this.#resources.address.size,
       authorization: this.#resources.authorization.size,
       "trust-bundle": this.#resources["trust-bundle"].size,
+      routing: this.#resources.routing.size,
     };
   }
 
@@ -106,16 +116,22 @@ export class ResourceStore {
       if (!checked.ok) {
         this.#refused.add(`${kind} ${name}`);
         refused.push(`${name.slice(0, 256)}: ${checked.error}`);
+        if (kind === "routing" && !held.has(name) && name.length <= MAX_RESOURCE_NAME) {
+          this.#unreadable.add(name);
+          orders.push(unreadableOrder(name));
+        }
         continue;
       }
       this.#refused.delete(`${kind} ${name}`);
+      if (kind === "routing") this.#unreadable.delete(name);
       if (held.get(name)?.version === version && version !== "") continue;
       held.set(name, { version, bytes: checked.value });
       orders.push({ kind: "resource", resource: kind, name, bytes: checked.value });
     }
     for (const name of update.removed) {
       this.#refused.delete(`${kind} ${name}`);
-      if (!held.delete(name)) continue;
+      const wasUnreadable = kind === "routing" && this.#unreadable.delete(name);
+      if (!held.delete(name) && !wasUnreadable) continue;
       if (kind === "trust-bundle") this.#bundles.delete(name);
       orders.push({ kind: "resource", resource: kind, name, bytes: undefined });
     }
@@ -131,6 +147,7 @@ export class ResourceStore {
       ...resources.flatMap(([resource, held]) =>
         Array.from(held, ([name, { bytes }]): AgentOrder => ({ kind: "resource", resource, name, bytes })),
       ),
+      ...Array.from(this.#unreadable, unreadableOrder),
       { kind: "commit", generation: this.#generation, complete: true },
     ];
   }
@@ -147,8 +164,16 @@ export class ResourceStore {
   #decode(kind: ResourceKind, name: string, bytes: Uint8Array): Result<unknown, string> {
     if (kind === "address") return decodeAddress(name, bytes);
     if (kind === "authorization") return decodeAuthorization(name, bytes);
+    if (kind === "routing") return decodeRouting(name, bytes);
     const bundle = decodeTrustBundle(name, bytes);
     if (bundle.ok) this.#bundles.set(name, bundle.value);
     return bundle;
   }
 }
+
+const unreadableOrder = (name: string): AgentOrder => ({
+  kind: "resource",
+  resource: "routing",
+  name,
+  bytes: UNREADABLE,
+});

@@ -7,7 +7,12 @@ const bytes = fc.uint8Array({ maxLength: 50 });
 const order: fc.Arbitrary<AgentOrder> = fc.oneof(
   fc.record({
     kind: fc.constant("resource" as const),
-    resource: fc.constantFrom("address" as const, "authorization" as const, "trust-bundle" as const),
+    resource: fc.constantFrom(
+      "address" as const,
+      "authorization" as const,
+      "trust-bundle" as const,
+      "routing" as const,
+    ),
     name: fc.string({ unit: "grapheme" }),
     bytes: fc.option(bytes, { nil: undefined }),
   }),

@@ -1,7 +1,7 @@
 import { encodeFrame, type Frame } from "./frame.ts";
 
 /** The kinds of resources that make up a worker's snapshot. */
-export type ResourceKind = "address" | "authorization" | "trust-bundle";
+export type ResourceKind = "address" | "authorization" | "trust-bundle" | "routing";
 
 /** What the agent tells a worker. Resources are held back until the commit that ends their transaction. */
 export type AgentOrder =

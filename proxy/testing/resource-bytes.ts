@@ -1,4 +1,6 @@
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { RouteKind } from "#api/gen/heddle/routes/v1alpha1/port_routes_pb.js";
+import { RoutingSchema } from "#api/gen/heddle/routes/v1alpha1/routing_pb.js";
 import { TrustBundleSchema } from "#api/gen/heddle/trust/v1alpha1/trust_bundle_pb.js";
 import { AuthorizationSchema } from "#api/gen/istio/security/authorization_pb.js";
 import {
@@ -7,6 +9,8 @@ import {
   TunnelProtocol,
   type WorkloadSchema,
 } from "#api/gen/istio/workload/workload_pb.js";
+import { portKey } from "#mesh/routes/route-table.ts";
+import type { ServiceName } from "#mesh/service.ts";
 
 /** For tests: a resource as the control plane sends it, of a pod `shop/web-0` unless something else is said. */
 export const workloadBytes = (changes: MessageInitShape<typeof WorkloadSchema> = {}): Uint8Array => {
@@ -39,7 +43,7 @@ export const serviceBytes = (changes: MessageInitShape<typeof ServiceSchema> = {
 };
 
 /** Name of the resource that {@link serviceBytes} makes by default. */
-export const WEB_SERVICE = "shop/web.shop.svc.cluster.local";
+export const WEB_SERVICE = "shop/web.shop.svc.cluster.local" satisfies ServiceName;
 
 /** For tests: a policy, `shop/deny` unless something else is said. */
 export const policyBytes = (changes: MessageInitShape<typeof AuthorizationSchema> = {}): Uint8Array =>
@@ -48,3 +52,16 @@ export const policyBytes = (changes: MessageInitShape<typeof AuthorizationSchema
 /** For tests: a trust bundle. */
 export const bundleBytes = (roots: readonly Uint8Array[], trustDomain = "cluster.local"): Uint8Array =>
   toBinary(TrustBundleSchema, create(TrustBundleSchema, { trustDomain, roots: [...roots] }));
+
+/** For tests: routes of port 80 of {@link WEB_SERVICE}: everything goes to another of its ports. */
+export const routesBytes = (backendPort = 81): Uint8Array => {
+  const target = { target: { case: "service" as const, value: { service: WEB_SERVICE, port: backendPort } } };
+  const http = { path: { match: { case: "prefix" as const, value: "/" } } };
+  const rule = { matches: [{ match: { case: "http" as const, value: http } }], backends: [{ weight: 1, target }] };
+  const producer = { kind: RouteKind.HTTP, routes: [{ namespace: "shop", name: "web", rules: [rule] }] };
+  const value = { service: WEB_SERVICE, port: 80, producer };
+  return toBinary(RoutingSchema, create(RoutingSchema, { type: { case: "routes", value } }));
+};
+
+/** Name of the resource that {@link routesBytes} makes by default. */
+export const WEB_ROUTES = portKey(WEB_SERVICE, 80);

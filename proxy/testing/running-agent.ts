@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { Writable } from "node:stream";
 import pino from "pino";
 import { onTestFinished, vi } from "vitest";
-import { ADDRESS_TYPE, AUTHORIZATION_TYPE, TRUST_BUNDLE_TYPE } from "#api/type-urls.ts";
+import { ADDRESS_TYPE, AUTHORIZATION_TYPE, ROUTING_TYPE, TRUST_BUNDLE_TYPE } from "#api/type-urls.ts";
 import { issueLeaf } from "#certs/issue/authority.ts";
 import { formatIssuedChain } from "#certs/issue/issued-chain.ts";
 import { testAuthority } from "#certs/testing/test-authority.ts";
@@ -32,6 +32,7 @@ const TYPE_URLS: Readonly<Record<ResourceKind, string>> = {
   "trust-bundle": TRUST_BUNDLE_TYPE,
   address: ADDRESS_TYPE,
   authorization: AUTHORIZATION_TYPE,
+  routing: ROUTING_TYPE,
 };
 
 /** For tests: the worker's end of a link to the agent. */

@@ -1,15 +1,20 @@
 import { expect, test, vi } from "vitest";
 import { testAuthority } from "#certs/testing/test-authority.ts";
 import { exportPrivateKey, generateKeyPair } from "#certs/x509/key-pair.ts";
+import { decideHttpRoute } from "#mesh/routes/decide-http-route.ts";
+
 import { sharedGet } from "#mesh/shared-map.ts";
 import { serviceAt, type Snapshot, workloadAt } from "#mesh/snapshot.ts";
 import { ip } from "#mesh/testing/examples.ts";
+import { requestFacts } from "#mesh/testing/routes.ts";
 import type { AgentOrder, ResourceKind } from "../channel/agent-order.ts";
 import {
   bundleBytes,
   policyBytes,
+  routesBytes,
   serviceBytes,
   WEB_0,
+  WEB_ROUTES,
   WEB_SERVICE,
   workloadBytes,
 } from "../testing/resource-bytes.ts";
@@ -35,6 +40,7 @@ const workload = resource("address", WEB_0, workloadBytes());
 const service = resource("address", WEB_SERVICE, serviceBytes());
 const policy = resource("authorization", "shop/deny", policyBytes());
 const bundle = resource("trust-bundle", "cluster.local", bundleBytes([authority.root.certificate]));
+const routes = resource("routing", WEB_ROUTES, routesBytes());
 const BROKEN = Uint8Array.of(0xff, 0xff, 0xff);
 
 const credential = (name = "shop/web", key?: Uint8Array): AgentOrder => {
@@ -47,21 +53,22 @@ const credential = (name = "shop/web", key?: Uint8Array): AgentOrder => {
   };
 };
 
-/** Which of the four kinds a snapshot has. */
+/** Which of the five kinds a snapshot has. */
 const contents = (snapshot: Snapshot) => ({
   workload: sharedGet(snapshot.workloads, WEB_0) !== undefined,
   service: sharedGet(snapshot.services, WEB_SERVICE) !== undefined,
   policy: sharedGet(snapshot.policies, "shop/deny") !== undefined,
   bundle: snapshot.bundles.has(authority.trustDomain),
+  routes: sharedGet(snapshot.routes, WEB_ROUTES) !== undefined,
 });
 
-const ALL = { workload: true, service: true, policy: true, bundle: true };
-const NONE = { workload: false, service: false, policy: false, bundle: false };
+const ALL = { workload: true, service: true, policy: true, bundle: true, routes: true };
+const NONE = { workload: false, service: false, policy: false, bundle: false, routes: false };
 
 test("nothing of a transaction is in force before its commit, and everything is then", () => {
   const { feed: made, take, log } = feed();
   const before = made.snapshot;
-  expect(take(workload, service, policy, bundle)).toEqual([false, false, false, false]);
+  expect(take(workload, service, policy, bundle, routes)).toEqual([false, false, false, false, false]);
   expect(made.snapshot).toBe(before);
   expect(take(commit(3))).toEqual([true]);
   expect(made.snapshot.generation).toBe(3);
@@ -74,7 +81,7 @@ test("nothing of a transaction is in force before its commit, and everything is 
 
 test("a later transaction changes what it names, and leaves the rest", () => {
   const { feed: made, take } = feed();
-  take(workload, service, policy, bundle, commit(1));
+  take(workload, service, policy, bundle, routes, commit(1));
   take(resource("address", WEB_0, workloadBytes({ serviceAccount: "other" })), commit(2));
   expect(contents(made.snapshot)).toEqual(ALL);
   expect(sharedGet(made.snapshot.workloads, WEB_0)?.serviceAccount).toBe("other");
@@ -85,9 +92,10 @@ test.each([
   ["service", "address", WEB_SERVICE],
   ["policy", "authorization", "shop/deny"],
   ["bundle", "trust-bundle", "cluster.local"],
+  ["routes", "routing", WEB_ROUTES],
 ] as const)("a %s that is gone is gone with its commit, and nothing else is", (kind, type, name) => {
   const { feed: made, take } = feed();
-  take(workload, service, policy, bundle, commit(1));
+  take(workload, service, policy, bundle, routes, commit(1));
   take(resource(type, name, undefined));
   expect(contents(made.snapshot)).toEqual(ALL);
   take(commit(2));
@@ -105,7 +113,7 @@ test("within a transaction the last word counts", () => {
 
 test("a transaction that is all there is forgets what came before, credentials not", () => {
   const { feed: made, take } = feed();
-  take(credential(), workload, service, policy, bundle, commit(7));
+  take(credential(), workload, service, policy, bundle, routes, commit(7));
   take(workload, commit(1, true));
   expect(contents(made.snapshot)).toEqual({ ...NONE, workload: true });
   expect(made.snapshot.generation).toBe(1);
@@ -135,11 +143,34 @@ test.each([
   ["trust-bundle", "cluster.local", "bundle"],
 ] as const)("a resource %s %s that cannot be read is told, and its last good version stays", (type, name, kind) => {
   const { feed: made, take, log } = feed();
-  take(workload, service, policy, bundle, commit(1));
+  take(workload, service, policy, bundle, routes, commit(1));
   expect(take(resource(type, name, BROKEN), commit(2))).toEqual([false, true]);
   expect(contents(made.snapshot)[kind]).toBe(true);
   expect(log.mock.calls).toEqual([[expect.stringMatching(new RegExp(`^${type} ${name}: .`))]]);
 });
+
+test("a port whose routes cannot be read answers every request with an error, until they can be read or are gone", () => {
+  const { feed: made, take, log } = feed();
+  const called = (target: string) =>
+    decideHttpRoute(made.snapshot.routes, requestFacts(target, { service: WEB_SERVICE, port: 80 }), () => 0);
+  take(service, resource("routing", WEB_ROUTES, new Uint8Array(0)), commit(1));
+  for (const target of ["/", "/any?thing=1"]) expect(called(target)).toMatchObject({ kind: "error", status: 500 });
+  expect(log.mock.calls).toEqual([[expect.stringMatching(/^routing shop\/web.*:80: it holds nothing$/)]]);
+  take(routes, commit(2));
+  expect(called("/")).toMatchObject({ kind: "forward", backend: { service: WEB_SERVICE, port: 81 } });
+  take(resource("routing", WEB_ROUTES, undefined), commit(3));
+  expect(called("/")).toEqual({ kind: "unrouted" });
+});
+
+test.each(["", ":", "shop/web", "shop/web:0", "shop/web:080", "shop/web:1e1", "a/b/c:80"])(
+  "a resource that cannot be read and whose name %j is no port's is told and changes nothing",
+  (name) => {
+    const { feed: made, take, log } = feed();
+    take(resource("routing", name, BROKEN), commit(1));
+    expect(made.snapshot.routes.size).toBe(0);
+    expect(log).toHaveBeenCalledTimes(1);
+  },
+);
 
 test("a resource under another's name is refused", () => {
   const { feed: made, take, log } = feed();

@@ -2,7 +2,7 @@ import { credentialsFrom, type Credentials } from "#certs/verify/credentials.ts"
 import { assertNever } from "#mesh/assert-never.ts";
 import type { Authorization } from "#mesh/policies/authorization.ts";
 import type { PortRoutes } from "#mesh/routes/route.ts";
-import type { PortKey } from "#mesh/routes/route-table.ts";
+import { type PortKey, portKey } from "#mesh/routes/route-table.ts";
 import { type Service, serviceName, type ServiceName } from "#mesh/service.ts";
 import { emptySnapshot, nextSnapshot, type Snapshot } from "#mesh/snapshot.ts";
 import type { TrustDomain } from "#mesh/spiffe-id.ts";
@@ -11,6 +11,7 @@ import type { Workload } from "#mesh/workload.ts";
 import type { AgentOrder } from "../channel/agent-order.ts";
 import { decodeAddress } from "../resources/address.ts";
 import { decodeAuthorization } from "../resources/authorization.ts";
+import { decodeRouting, type Routing, unreadableRouting } from "../resources/routing.ts";
 import { decodeTrustBundle } from "../resources/trust-bundle.ts";
 
 type ResourceOrder = Extract<AgentOrder, { kind: "resource" }>;
@@ -87,6 +88,7 @@ export class SnapshotFeed {
   #remove(resource: ResourceOrder["resource"], name: string): undefined {
     if (resource === "authorization") this.#pending.policies.set(name, undefined);
     else if (resource === "trust-bundle") this.#pending.bundles.set(name as TrustDomain, undefined);
+    else if (resource === "routing") this.#pending.routes.set(name as PortKey, undefined);
     else {
       this.#pending.workloads.set(name, undefined);
       this.#pending.services.set(name as ServiceName, undefined);
@@ -105,11 +107,20 @@ export class SnapshotFeed {
       if (bundle.ok) this.#pending.bundles.set(bundle.value.trustDomain, bundle.value);
       return bundle.ok ? undefined : bundle.error;
     }
+    if (resource === "routing") {
+      const routing = decodeRouting(name, bytes);
+      this.#setRouting(routing.ok ? routing.value : unreadableRouting(name, routing.error));
+      return routing.ok ? undefined : routing.error;
+    }
     const address = decodeAddress(name, bytes);
     if (!address.ok) return address.error;
     if (address.value.kind === "workload") this.#pending.workloads.set(name, address.value.workload);
     else this.#pending.services.set(serviceName(address.value.service), address.value.service);
     return undefined;
+  }
+
+  #setRouting(routing: Routing | undefined): void {
+    if (routing) this.#pending.routes.set(portKey(routing.routes.service, routing.routes.port), routing.routes);
   }
 }
 
