@@ -4,6 +4,7 @@ import { Command, CommanderError } from "commander";
 import { addCertsCommand } from "./commands/certs.ts";
 import { addDownCommand } from "./commands/down.ts";
 import { addExecCommand } from "./commands/exec.ts";
+import { addExplainCommand } from "./commands/explain.ts";
 import { addLogsCommand } from "./commands/logs.ts";
 import { addStatusCommand } from "./commands/status.ts";
 import { addUpCommand } from "./commands/up.ts";
@@ -36,6 +37,7 @@ export const heddleCommand = (): Command => {
   addStatusCommand(program);
   addExecCommand(program);
   addLogsCommand(program);
+  addExplainCommand(program);
   addCertsCommand(program);
   addUpgradeCommand(program);
   return program;

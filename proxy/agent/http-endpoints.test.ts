@@ -40,14 +40,15 @@ const serving = async () => {
     const end = output.lastIndexOf("\n");
     return { status: Number(output.slice(end + 1)), body: output.slice(0, end) };
   };
-  const admin = (path: string): Promise<{ status: number; body: string }> =>
+  const admin = (path: string, posted?: string): Promise<{ status: number; body: string }> =>
     new Promise((resolve, reject) => {
-      const asked = request({ socketPath: adminSocket, path, agent: false }, (response) => {
+      const method = posted === undefined ? "GET" : "POST";
+      const asked = request({ socketPath: adminSocket, path, method, agent: false }, (response) => {
         let body = "";
         response.on("data", (chunk: Buffer) => (body += chunk.toString()));
         response.on("end", () => resolve({ status: response.statusCode ?? 0, body }));
       });
-      asked.on("error", reject).end();
+      asked.on("error", reject).end(posted);
     });
   return { ...running, adminSocket, curl, admin };
 };
@@ -110,7 +111,7 @@ inNamespaces(
     const { adminSocket, admin } = await serving();
     expect(existsSync(adminSocket) && statSync(adminSocket).isSocket()).toBe(true);
     expect(statSync(adminSocket).mode & 0o777).toBe(0o600);
-    expect((await admin("/")).body).toBe("GET one of /status, /config_dump, /certificates\n");
+    expect((await admin("/")).body).toBe("GET one of /status, /config_dump, /certificates, /metrics\n");
   },
 );
 
@@ -170,6 +171,44 @@ inNamespaces("the dump shows every resource with its version, decoded", async ()
     authorization: [{ name: "shop/deny", version: "1", value: { name: "deny", namespace: "shop" } }],
     routing: [{ name: WEB_ROUTES, version: "1", value: { kind: "routes", routes: { port: 80 } } }],
   });
+});
+
+inNamespaces("a request is explained by what the node has", async () => {
+  const { admin } = await filled();
+  const question = { from: { namespace: "shop", name: "web-0" }, url: "http://10.96.0.10/" };
+  const { status, body } = await admin("/explain/request", JSON.stringify(question));
+  expect([status, JSON.parse(body)]).toMatchObject([
+    200,
+    {
+      node: "node-1",
+      config: { version: "version-3", generation: 3, enforced: 0 },
+      source: { identity: "spiffe://cluster.local/ns/shop/sa/web" },
+      destination: { kind: "service", hostname: "web.shop.svc.cluster.local" },
+    },
+  ]);
+});
+
+inNamespaces.each([
+  [
+    "of a pod that nobody knows",
+    '{"from":{"namespace":"shop","name":"nobody"},"url":"http://web/"}',
+    400,
+    /no pod shop\/nobody/,
+  ],
+  ["that is none", "{}", 400, /from must have/],
+  ["that is not JSON", "{", 400, /SyntaxError/],
+  ["that goes on and on", `"${"x".repeat(300_000)}"`, 413, /more than 262144 bytes/],
+])("a question %s is refused", async (_, question, status, message) => {
+  const { admin } = await filled();
+  const answer = await admin("/explain/request", question);
+  expect(answer).toEqual({ status, body: expect.stringMatching(message) as unknown });
+  expect((await admin("/status")).status).toBe(200);
+});
+
+inNamespaces("a question before everything was heard is answered with that", async () => {
+  const { admin } = await serving();
+  const question = { from: { namespace: "shop", name: "web-0" }, url: "http://10.96.0.10/" };
+  expect((await admin("/explain/request", JSON.stringify(question))).body).toContain("has not heard everything");
 });
 
 inNamespaces("no page holds a key in any form, and the certificates are there all the same", async () => {

@@ -2,7 +2,10 @@ import { chmodSync, rmSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Agent } from "./agent.ts";
+import type { RequestExplanation } from "#mesh/admin/request-explanation.ts";
+import type { Result } from "#mesh/result.ts";
 import { configDump, dumpJson } from "./config-dump.ts";
+import { explainForNode } from "./explain-for-node.ts";
 import { formatExposition } from "./exposition.ts";
 import { nodeMetrics } from "./node-metrics.ts";
 import { agentStatus } from "./status.ts";
@@ -17,8 +20,20 @@ const MAX_CONNECTIONS = 64;
 const PORT_WAIT_MS = 5_000;
 const PORT_RETRY_MS = 5;
 
+interface Page {
+  readonly type: string;
+  readonly body: string;
+  readonly status?: number;
+}
+
 /** What is answered to GET on a path: media type and body, made anew each time; and whether it is a failure. */
-type Pages = Readonly<Record<string, () => { readonly type: string; readonly body: string; readonly status?: number }>>;
+type Pages = Readonly<Record<string, () => Page>>;
+
+/** The same for POST, from the JSON that is posted. */
+type Forms = Readonly<Record<string, (question: unknown) => Page>>;
+
+/** A question is a few lines. */
+const MAX_QUESTION_BYTES = 256 * 1024;
 
 const JSON_TYPE = "application/json; charset=utf-8";
 const TEXT_TYPE = "text/plain; charset=utf-8";
@@ -75,8 +90,10 @@ export const serveHttp = async (agent: Agent): Promise<readonly Server[]> => {
       "/status": () => ({ type: JSON_TYPE, body: dumpJson(agentStatus(agent)) }),
       "/config_dump": () => ({ type: JSON_TYPE, body: dumpJson(configDump(agent)) }),
       "/certificates": () => ({ type: JSON_TYPE, body: dumpJson(agent.certificates.status) }),
+      "/metrics": metrics,
     },
     agent.settings.adminSocket,
+    { "/explain/request": (question) => explained(explainForNode(agent, question)) },
   );
   return [admin, ...ports];
 };
@@ -89,10 +106,17 @@ const serveSoon = (pages: Pages, port: number, deadline = performance.now() + PO
     return serveSoon(pages, port, deadline);
   });
 
-const serve = (pages: Pages, where: number | string): Promise<Server> => {
-  const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, (request, response) =>
-    answer(pages, request, response),
-  );
+const explained = (explanation: Result<RequestExplanation, string>): Page =>
+  explanation.ok
+    ? { type: JSON_TYPE, body: dumpJson(explanation.value) }
+    : { type: JSON_TYPE, status: 400, body: dumpJson({ error: explanation.error }) };
+
+const serve = (pages: Pages, where: number | string, forms: Forms = {}): Promise<Server> => {
+  const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, (request, response) => {
+    const form = request.method === "POST" ? forms[pathOf(request)] : undefined;
+    if (form) void answerForm(form, request, response);
+    else answer(pages, request, response);
+  });
   server.maxConnections = MAX_CONNECTIONS;
   return new Promise((resolve, reject) => {
     server.once("error", reject);
@@ -104,12 +128,42 @@ const serve = (pages: Pages, where: number | string): Promise<Server> => {
 };
 
 const answer = (pages: Pages, request: IncomingMessage, response: ServerResponse): void => {
-  const path = (request.url ?? "").split("?")[0] ?? "";
+  const path = pathOf(request);
   const page = request.method === "GET" && Object.hasOwn(pages, path) ? pages[path] : undefined;
-  const { type, body, status } = page?.() ?? {
-    type: TEXT_TYPE,
-    status: 404,
-    body: `GET one of ${Object.keys(pages).join(", ")}\n`,
-  };
-  response.writeHead(status ?? 200, { "content-type": type }).end(body);
+  send(
+    response,
+    page?.() ?? {
+      type: TEXT_TYPE,
+      status: 404,
+      body: `GET one of ${Object.keys(pages).join(", ")}\n`,
+    },
+  );
+};
+
+const answerForm = async (
+  form: (question: unknown) => Page,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> => {
+  const refuse = (status: number, error: string): void =>
+    send(response, { type: JSON_TYPE, status, body: dumpJson({ error }) });
+  try {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    for await (const chunk of request as AsyncIterable<Buffer>) {
+      bytes += chunk.length;
+      if (bytes > MAX_QUESTION_BYTES) return refuse(413, `more than ${MAX_QUESTION_BYTES} bytes`);
+      chunks.push(chunk);
+    }
+    send(response, form(JSON.parse(Buffer.concat(chunks).toString())));
+  } catch (error) {
+    refuse(error instanceof SyntaxError ? 400 : 500, String(error));
+  }
+};
+
+const pathOf = ({ url = "" }: IncomingMessage): string => url.split("?")[0] ?? "";
+
+const send = (response: ServerResponse, { type, body, status = 200 }: Page): void => {
+  if (response.headersSent) response.destroy();
+  else response.writeHead(status, { "content-type": type }).end(body);
 };

@@ -3,6 +3,7 @@ import { type Snapshot, workloadsOf } from "#mesh/snapshot.ts";
 import { formatSocketAddress, type SocketAddress } from "#mesh/socket-address.ts";
 import type { Workload } from "#mesh/workload.ts";
 import { type Endpoint, workloadEndpoint } from "./endpoint.ts";
+import { endpointPort } from "./endpoint-port.ts";
 
 /** A workload that can serve a service's port. */
 interface Candidate {
@@ -46,10 +47,8 @@ export class RoundRobin {
     const cached = known.get(key);
     if (cached) return cached;
     const candidates = workloads.flatMap((workload) => {
-      const own = workload.services.get(serviceName(service))?.find(({ servicePort }) => servicePort === port.port);
-      const target = own?.targetPort || port.targetPort;
-      const isUsable = workload.health === "healthy" || service.sendToUnready;
-      return isUsable && own && target > 0 ? [{ workload, port: target }] : [];
+      const target = endpointPort(service, port, workload);
+      return target.ok ? [{ workload, port: target.value }] : [];
     });
     known.set(key, candidates);
     return candidates;
