@@ -93,14 +93,18 @@ export class Http1ClientConnection {
     return this.#begin(head.method, offer, makeHandler);
   }
 
-  /** Sends a request whose head was received from a client: its very bytes where they suit. */
+  /**
+   * Sends a request whose head was received from a client: its very bytes where they suit.
+   * @param added fields that it gets besides, and has none of
+   */
   forward(
     head: ReceivedRequestHead,
     offer: readonly string[],
     makeHandler: (stream: Http1Stream) => Http1ResponseHandler,
+    added: readonly Field[] = [],
   ): Http1Stream {
     this.#mustBeFree();
-    this.#writer.forwardHead(head, offer);
+    this.#writer.forwardHead(head, offer, added);
     return this.#begin(head.method, offer, makeHandler);
   }
 

@@ -65,7 +65,7 @@ export class Http2Transport {
       role,
       limits,
       {
-        request: (stream, head) => handler.request(stream, head),
+        request: (stream, head, isEnd) => handler.request(stream, head, isEnd),
         ready: () => this.#onReady(),
         goAway: (goAway) => handler.goAway(goAway),
         pong: () => this.#keepAlive(),

@@ -23,16 +23,17 @@ export const openTunnelConnection = (
 ): Promise<TunnelConnection> =>
   new Promise((resolve, reject) => {
     let isOpen = false;
+    const leavers = new Map<Http2Stream, () => void>();
     const transport = new Http2Transport(socket, "client", http2Limits(limits), http2Patience(limits), {
       request: () => {
         throw new Error("a server opened a stream");
       },
       ready: () => {
         isOpen = true;
-        resolve(new WireTunnelConnection(transport, limits));
+        resolve(new WireTunnelConnection(transport, limits, leavers));
       },
-      goAway: () => undefined,
-      streamClosed: () => undefined,
+      goAway: () => leave(leavers),
+      streamClosed: (stream) => leavers.delete(stream),
       closed: (reason) => {
         if (isOpen) onClosed();
         else reject(new Error(`the other end closed the connection instead of sending SETTINGS: ${reason}`));
@@ -40,14 +41,24 @@ export const openTunnelConnection = (
     });
   });
 
+/** Told once each. */
+const leave = (leavers: Map<Http2Stream, () => void>): void => {
+  const told = [...leavers.values()];
+  leavers.clear();
+  for (const tell of told) tell();
+};
+
 class WireTunnelConnection implements TunnelConnection {
   readonly #transport: Http2Transport;
   readonly #limits: TunnelLimits;
+  /** Of the tunnels that are open: who wants to know that the connection takes no more. */
+  readonly #leavers: Map<Http2Stream, () => void>;
   #isDraining = false;
 
-  constructor(transport: Http2Transport, limits: TunnelLimits) {
+  constructor(transport: Http2Transport, limits: TunnelLimits, leavers: Map<Http2Stream, () => void>) {
     this.#transport = transport;
     this.#limits = limits;
+    this.#leavers = leavers;
   }
 
   get room(): number {
@@ -59,23 +70,23 @@ class WireTunnelConnection implements TunnelConnection {
     return this.#transport.connection.openStreams;
   }
 
-  open({ authority, headers }: TunnelRequest): Promise<ByteStream> {
+  open({ authority, headers, onLeaving }: TunnelRequest): Promise<ByteStream> {
     return new Promise((resolve, reject) => {
       if (this.#transport.connection.room === 0) {
         return reject(new TunnelError("broken", "the connection takes no more tunnels"));
       }
       const section = [field(":method", "CONNECT"), field(":authority", authority)];
       for (const [name, value] of Object.entries(headers)) section.push(field(name, value));
-      this.#transport.connection.open(
-        section,
-        false,
-        (stream) => new TunnelAnswer(stream, this.#limits.answerTimeoutMs, resolve, reject),
-      );
+      this.#transport.connection.open(section, false, (stream) => {
+        if (onLeaving) this.#leavers.set(stream, onLeaving);
+        return new TunnelAnswer(stream, this.#limits.answerTimeoutMs, resolve, reject);
+      });
     });
   }
 
   drain(): void {
     this.#isDraining = true;
+    leave(this.#leavers);
     this.#transport.drain();
   }
 

@@ -6,6 +6,8 @@ export interface TunnelRequest {
   readonly authority: string;
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string>>;
+  /** Called when the connection that carries the tunnel takes no more of them: whoever can do without it lets go of it. */
+  readonly onLeaving?: () => void;
 }
 
 /** A tunnel connection as the side that dialled it has it. */

@@ -1,4 +1,5 @@
 import type { Permit } from "#mesh/policies/authorization.ts";
+import type { Service } from "#mesh/service.ts";
 import type { Snapshot } from "#mesh/snapshot.ts";
 import { formatSocketAddress, type SocketAddress } from "#mesh/socket-address.ts";
 import { trustDomainOf } from "#mesh/spiffe-id.ts";
@@ -11,6 +12,7 @@ import type { RoundRobin } from "./select/round-robin.ts";
 import type { ServedPod } from "./served-pod.ts";
 import type { WorkerSettings } from "./settings.ts";
 import { requestHeaders } from "./tunnel-headers.ts";
+import type { DialLimits } from "./upstream/dial.ts";
 import { connectDirect } from "./upstream/direct.ts";
 import { type UpstreamFailure, upstreamFailure } from "./upstream/failure.ts";
 import { dialTunnel, TunnelDialError, type WatchPeer } from "./upstream/tunnel-dial.ts";
@@ -24,7 +26,7 @@ export interface ConnectContext {
 }
 
 /** A destination that is not refused. */
-type Reachable = Exclude<Destination, { kind: "refused" }>;
+export type Reachable = Exclude<Destination, { kind: "refused" }>;
 
 /** How often connecting is tried when it fails: nothing of the application has been sent until then. */
 const MAX_ATTEMPTS = 3;
@@ -59,7 +61,7 @@ export const connectDestination = async (
 };
 
 /** @param tried addresses that have failed */
-const selectEndpoint = (
+export const selectEndpoint = (
   mesh: ConnectContext,
   destination: Reachable,
   tried: ReadonlySet<string>,
@@ -84,34 +86,63 @@ const connectEndpoint = async (
   record: ConnectionRecord,
   permit: Permit,
 ): Promise<ByteStream> => {
-  const { connectTimeoutMs, tunnel: limits } = mesh.settings.upstream;
-  const dialLimits = { timeoutMs: connectTimeoutMs, signal: pod.gone };
   if (endpoint.kind !== "tunnel") {
-    return tcpByteStream(await connectDirect(pod.stocks, endpoint.address, dialLimits, permit));
+    return tcpByteStream(await connectDirect(pod.stocks, endpoint.address, dialLimits(mesh, pod), permit));
   }
+  const service = destination.kind === "service" ? destination.service : undefined;
+  return openTunnel(mesh, pod, source, service, endpoint, record.traceId, permit);
+};
+
+/** How long dialling for a pod may take, and what ends it. */
+export const dialLimits = ({ settings }: ConnectContext, pod: ServedPod): DialLimits => ({
+  timeoutMs: settings.upstream.connectTimeoutMs,
+  signal: pod.gone,
+});
+
+/**
+ * A tunnel to an endpoint, through a connection that there is or that is made.
+ * @param service that was called, for the other side's telemetry
+ * @param _permit that this pod may
+ * @param onLeaving called when the connection that carries it takes no more tunnels
+ * @throws TunnelDialError, TunnelError, NoSocketError
+ */
+export const openTunnel = async (
+  mesh: ConnectContext,
+  pod: ServedPod,
+  source: SocketAddress,
+  service: Service | undefined,
+  { identity, address, workload: destination }: Extract<Endpoint, { kind: "tunnel" }>,
+  traceId: string,
+  _permit: Permit,
+  onLeaving?: () => void,
+): Promise<ByteStream> => {
   const { dialAs, workload } = pod;
   if (!dialAs || !workload) throw new Error("a pod without a certificate serves nobody");
-  const { identity, address } = endpoint;
   if (trustDomainOf(identity) !== dialAs.context.trustDomain) {
     throw new TunnelDialError("trust-domain", `${identity} is of a trust domain that is not trusted here`);
   }
   const key = {
     credentialGeneration: dialAs.generation,
-    destinationUid: endpoint.workload.uid,
+    destinationUid: destination.uid,
     expectedIdentity: identity,
     address: address.address,
   };
-  const service = destination.kind === "service" ? destination.service : undefined;
-  const headers = requestHeaders(workload, source, service, record.traceId, newParentId());
-  return pod.tunnels.open(key, { authority: formatSocketAddress(address), headers }, async (onClosed) => {
+  const headers = requestHeaders(workload, source, service, traceId, newParentId());
+  const request = { authority: formatSocketAddress(address), headers, ...(onLeaving && { onLeaving }) };
+  return pod.tunnels.open(key, request, async (onClosed) => {
     const target = { address: address.address, identity };
     const watch: WatchPeer = (socket, connection) => pod.peers.watch(socket, connection);
-    return dialTunnel(await pod.stocks.direct.take(), target, dialAs.context, limits, dialLimits, watch, onClosed);
+    const { tunnel } = mesh.settings.upstream;
+    const socket = await pod.stocks.direct.take();
+    return dialTunnel(socket, target, dialAs.context, tunnel, dialLimits(mesh, pod), watch, onClosed);
   });
 };
 
+/** Who notes where a connection or a request goes. */
+export type EndpointNotes = Pick<ConnectionRecord, "between" | "noteEndpoint">;
+
 /** Notes for telemetry where a connection goes, and why it is not protected where it is not; instead of an earlier endpoint. */
-const noteEndpoint = (record: ConnectionRecord, pod: ServedPod, endpoint: Endpoint): void => {
+export const noteEndpoint = (record: EndpointNotes, pod: ServedPod, endpoint: Endpoint): void => {
   const destinationPrincipal = undefined;
   if (endpoint.kind === "tunnel") {
     const { workload, address } = endpoint;
@@ -123,7 +154,7 @@ const noteEndpoint = (record: ConnectionRecord, pod: ServedPod, endpoint: Endpoi
   record.noteEndpoint({ "dst.endpoint": formatSocketAddress(endpoint.address), plaintext_reason: endpoint.reason });
 };
 
-const noEndpoint = (destination: Reachable): UpstreamFailure => ({
+export const noEndpoint = (destination: Reachable): UpstreamFailure => ({
   flag: "CONNECT",
   reason: "no-endpoint",
   message:

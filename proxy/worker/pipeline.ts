@@ -21,10 +21,17 @@ import {
   readCaptured,
 } from "./accept/captured-connection.ts";
 import { connectDestination, type ConnectContext } from "./connect-destination.ts";
+import { ByteStreamDuplex } from "../http/byte-stream-duplex.ts";
 import { readConnect } from "./exchange/connect-request.ts";
+import { expectedAt } from "./exchange/expected-protocol.ts";
+import { EndedStream, PeekedStream, SocketPeek } from "./exchange/first-bytes.ts";
 import { splice, type SpliceEnd } from "./exchange/splice.ts";
 import { tcpByteStream } from "./exchange/tcp-byte-stream.ts";
 import { guardInbound, guardOutbound } from "./guard/inbound.ts";
+import { expectedOutbound, firstOfBoth, firstOfClient } from "./first-words.ts";
+import { InboundHttp } from "./http/inbound-http.ts";
+import { OutboundHttp } from "./http/outbound-http.ts";
+import { serveHttp } from "./http/serve-http.ts";
 import { randomHex } from "./random-hex.ts";
 import { destinationOf } from "./route/destination.ts";
 import type { ServedPod } from "./served-pod.ts";
@@ -46,44 +53,60 @@ export interface Pipeline extends ConnectContext {
 /** A pod that is served: its own record is there. */
 type ReadyPod = ServedPod & { readonly workload: Workload };
 
-/** Outbound: a pod calls somebody. accept, guard, route, select, upstream, exchange. */
+/** Outbound: a pod calls somebody. accept, exchange, guard, route, select, upstream. */
 export const serveOutbound = (mesh: Pipeline, pod: ServedPod, socket: Socket): Promise<void> =>
-  serveCaptured(mesh, pod, socket, "outbound", async (record, captured) => {
+  serveCaptured(mesh, pod, socket, "outbound", async ({ client, record, captured }) => {
     record.between({ source: pod.workload, sourcePrincipal: pod.identity });
-    const permit = guardOutbound(factsOf(pod.identity, captured.source, captured.destination));
     const destination = destinationOf(mesh.snapshot(), captured.destination);
     if (destination.kind === "refused") return { flag: "CONNECT", retry: "never", ...destination };
+    const first = await firstOfClient(mesh, pod, socket, client, expectedOutbound(mesh.snapshot(), destination));
+    if (first.spoken !== "opaque") {
+      const handler = new OutboundHttp(mesh, pod, captured, record);
+      return serveHttp(pod, socket, first.spoken, handler);
+    }
+    const permit = guardOutbound(factsOf(pod.identity, captured.source, captured.destination));
     if (destination.kind === "service") record.between({ service: destination.service });
-    return connectDestination(mesh, pod, captured.source, destination, record, permit);
+    const upstream = await connectDestination(mesh, pod, captured.source, destination, record, permit);
+    if ("reason" in upstream) return upstream;
+    return exchange(mesh, pod, record, first.client, upstream);
   });
 
 /** Inbound plaintext: somebody outside the mesh, or without it, calls a pod. accept, guard, upstream, exchange. */
 export const serveInbound = (mesh: Pipeline, pod: ServedPod, socket: Socket): Promise<void> =>
-  serveCaptured(mesh, pod, socket, "inbound", async (record, captured) => {
+  serveCaptured(mesh, pod, socket, "inbound", async ({ client, record, captured }) => {
     record.between({ source: callerOf(mesh.snapshot(), captured.source, undefined), destination: pod.workload });
-    if (!pod.pod.addresses.includes(captured.destination.address)) {
-      const message = `${captured.destination.address} is no address of the pod`;
+    const { source, destination } = captured;
+    if (!pod.pod.addresses.includes(destination.address)) {
+      const message = `${destination.address} is no address of the pod`;
       return { flag: "CONNECT", reason: "not-own-address", message, retry: "never" };
     }
-    return admit(mesh, pod, record, undefined, captured);
+    const application = await admit(mesh, pod, record, undefined, captured);
+    if ("reason" in application) return application;
+    const expected = expectedAt(pod.workload, destination.port);
+    if (expected === "opaque") return exchange(mesh, pod, record, client, tcpByteStream(application));
+    const first = await firstOfBoth(pod, expected, application, (onBytes) => new SocketPeek(socket, onBytes));
+    if (first.spoken === "opaque") {
+      const stream = first.hasEnded ? new EndedStream(client, first.bytes) : client;
+      return exchange(mesh, pod, record, stream, tcpByteStream(application));
+    }
+    const way = { identity: undefined, source, destination, service: undefined };
+    return serveHttp(pod, socket, first.spoken, new InboundHttp(mesh, pod, way, application, record));
   });
 
-/** What both captured ways share: a connection is accepted, joined to what it leads to, and ends once, whatever happens. */
+/** What both captured ways share: a connection is accepted, served, and ends once, whatever happens. */
 const serveCaptured = async (
   mesh: Pipeline,
   pod: ServedPod,
   socket: Socket,
   direction: "inbound" | "outbound",
-  connect: (record: ConnectionRecord, captured: CapturedConnection) => Promise<ByteStream | UpstreamFailure>,
+  serve: (accepted: Accepted) => Promise<UpstreamFailure | undefined | void>,
 ): Promise<void> => {
   let accepted: Accepted | undefined;
   try {
     accepted = accept(mesh, pod, socket, direction);
     if (!accepted) return;
-    const { client, record, captured } = accepted;
-    const upstream = await connect(record, captured);
-    if ("reason" in upstream) turnAway(client, record, pod.isGone ? POD_GONE : upstream);
-    else exchange(mesh, pod, record, client, upstream);
+    const failure = await serve(accepted);
+    if (failure) turnAway(accepted.client, accepted.record, pod.isGone ? POD_GONE : failure);
   } catch (error) {
     if (accepted) turnAway(accepted.client, accepted.record, pod.isGone ? POD_GONE : MISTAKE);
     else socket.destroy();
@@ -144,12 +167,13 @@ const serveRequest = async (
     destination: target.ok ? target.value : undefined,
   });
   const snapshot = mesh.snapshot();
+  const service = pod.workload && calledService(snapshot, pod.workload, request);
   record.between({
     source: callerOf(snapshot, source, identity),
     sourcePrincipal: identity,
     destination: pod.workload,
     destinationPrincipal: pod.identity,
-    service: pod.workload && calledService(snapshot, pod.workload, request),
+    service,
     isMutualTls: true,
   });
   const place = takePlace(mesh, pod.connections, 1);
@@ -162,15 +186,29 @@ const serveRequest = async (
   if (!target.ok) return refuse(target.error.status, { flag: "CONNECT", ...target.error });
   if (typeof place === "string") return refuse(503, noPlace(pod, place));
   try {
-    const application = await admit(mesh, pod, record, identity, { source, destination: target.value });
+    const way = { source, destination: target.value };
+    const application = await admit(mesh, pod, record, identity, way);
     if ("reason" in application) {
       return refuse(application.flag === "DENY" ? 401 : 503, pod.isGone ? POD_GONE : application);
     }
-    if (request.isGone) {
-      application.reset();
+    if (request.isGone || pod.isGone) {
+      application.destroy();
       return refuse(503, pod.isGone ? POD_GONE : CALLER_GONE);
     }
-    exchange(mesh, pod, record, request.accept(responseHeaders(pod.workload)), application, release);
+    const tunnel = request.accept(responseHeaders(pod.workload));
+    const expected = expectedAt(pod.workload, target.value.port);
+    if (expected === "opaque") return exchange(mesh, pod, record, tunnel, tcpByteStream(application), release);
+    let peeked: PeekedStream | undefined;
+    const first = await firstOfBoth(
+      pod,
+      expected,
+      application,
+      (onBytes) => (peeked = new PeekedStream(tunnel, onBytes)),
+    );
+    const client = peeked ?? tunnel;
+    if (first.spoken === "opaque") return exchange(mesh, pod, record, client, tcpByteStream(application), release);
+    const handler = new InboundHttp(mesh, pod, { ...way, identity, service }, application, record, release);
+    return serveHttp(pod, new ByteStreamDuplex(client), first.spoken, handler);
   } catch (error) {
     refuse(503, pod.isGone ? POD_GONE : MISTAKE);
     if (!pod.isGone) mesh.onMistake(pod, error);
@@ -320,7 +358,7 @@ const admit = async (
   record: ConnectionRecord,
   identity: SpiffeId | undefined,
   { source, destination }: CapturedConnection,
-): Promise<ByteStream | UpstreamFailure> => {
+): Promise<Socket | UpstreamFailure> => {
   if (!isReady(pod)) {
     return { flag: "CONNECT", reason: "not-ready", message: "the pod has no record", retry: "never" };
   }
@@ -333,7 +371,7 @@ const admit = async (
   if (verdict.value.policy !== undefined) record.note({ policy: verdict.value.policy });
   try {
     const limits = { timeoutMs: mesh.settings.upstream.connectTimeoutMs, signal: pod.gone };
-    return tcpByteStream(await connectApplication(pod.stocks, source, destination, limits, verdict.value));
+    return await connectApplication(pod.stocks, source, destination, limits, verdict.value);
   } catch (error) {
     return upstreamFailure(error);
   }

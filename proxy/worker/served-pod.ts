@@ -18,6 +18,7 @@ import { type HandshakeProblem, TunnelListener } from "./decrypt/tunnel-listener
 import type { Splice } from "./exchange/splice.ts";
 import type { WorkerSettings } from "./settings.ts";
 import { PeerTrust } from "./peer-trust.ts";
+import { HttpPool } from "./upstream/http-pool.ts";
 import { SocketStock, type SocketStocks } from "./upstream/socket-stock.ts";
 import { TunnelPool } from "./upstream/tunnel-pool.ts";
 
@@ -39,6 +40,12 @@ export interface PodEvents {
   readonly listenerFailed: (pod: ServedPod, error: Error) => void;
 }
 
+/** Something that is open between a client and a server. */
+export interface Exchange extends Splice {
+  /** Others serve the pod from now on: it may end as soon as it is at a good place. */
+  readonly retire?: () => void;
+}
+
 /** What a pod dials tunnels with. */
 export interface TunnelIdentity {
   readonly context: ClientContext;
@@ -58,7 +65,9 @@ export class ServedPod {
   readonly tunnelConnections: Budget;
   /** Tunnel connections that others made to this pod. */
   readonly servers = new Set<TunnelServer>();
-  readonly exchanges = new Set<Splice>();
+  readonly exchanges = new Set<Exchange>();
+  /** HTTP connections to endpoints. */
+  readonly http: HttpPool;
   readonly #workloadUid: string;
   readonly #settings: WorkerSettings;
   readonly #events: PodEvents;
@@ -96,6 +105,7 @@ export class ServedPod {
       local: new SocketStock((count) => events.needSockets(this, "local", count)),
     };
     this.tunnels = new TunnelPool(now);
+    this.http = new HttpPool(now);
     this.connections = new Budget(settings.accept.maxConnectionsPerPod);
     this.tunnelConnections = new Budget(settings.decrypt.maxTunnelConnectionsPerPod);
     const [outbound = -1, inbound = -1, tunnel = -1] = descriptors;
@@ -160,8 +170,10 @@ export class ServedPod {
   retire(): void {
     this.#isRetired = true;
     for (const listener of this.#listeners) listener.close();
+    for (const exchange of this.exchanges) exchange.retire?.();
     this.drain();
     this.tunnels.drain();
+    this.http.drain();
   }
 
   /** Connections that have not ended yet: captured ones and tunnels, and what carries tunnels. */
@@ -186,6 +198,7 @@ export class ServedPod {
     this.#tunnelListener?.close();
     for (const exchange of this.exchanges) exchange.stop();
     for (const server of this.servers) server.destroy("the pod is gone");
+    this.http.close();
     this.tunnels.close();
     this.stocks.direct.close();
     this.stocks.local.close();

@@ -96,7 +96,10 @@ export class Worker {
     this.#supervisor.write(encodeWorkerRecord({ kind: "ready" }));
     setInterval(() => this.#report(), REPORT_MS);
     setInterval(() => {
-      for (const { tunnels } of this.#pods.values()) tunnels.sweep(this.#settings.upstream.tunnelIdleMs);
+      for (const { tunnels, http } of this.#pods.values()) {
+        http.sweep(this.#settings.upstream.tunnelIdleMs);
+        tunnels.sweep(this.#settings.upstream.tunnelIdleMs);
+      }
     }, SWEEP_MS);
   }
 

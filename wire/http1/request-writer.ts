@@ -1,6 +1,6 @@
 import type { Field } from "../field.ts";
 import { ContentWriter, type Sink } from "./content-writer.ts";
-import { type ConnectionControl, DEFAULT_CONNECTION, encodeRequestHead } from "./encode-head.ts";
+import { appendToRawHead, type ConnectionControl, DEFAULT_CONNECTION, encodeRequestHead } from "./encode-head.ts";
 import { forwardedRequest } from "./forwarded.ts";
 import { mayForwardRaw, type ReceivedRequestHead, type RequestHead } from "./head.ts";
 import { Http1Error } from "./http1-error.ts";
@@ -24,12 +24,17 @@ export class RequestWriter {
   /**
    * Forwards a head without changes: its very bytes where they may be forwarded, else built anew.
    * @param offer the upgrades that the next hop is offered, from `head.upgrade`; tell the {@link ResponseReader} the same.
+   * @param added fields that stand after its own; it must have none of these names
    */
-  forwardHead(head: ReceivedRequestHead, offer: readonly string[] = []): void {
+  forwardHead(head: ReceivedRequestHead, offer: readonly string[] = [], added: readonly Field[] = []): void {
     if (mayForwardRaw(head)) {
       this.#begin(head);
-      this.#sink(head.raw);
-    } else this.writeHead(forwardedRequest(head), offer.length > 0 ? { kind: "upgrade", protocols: offer } : undefined);
+      this.#sink(added.length === 0 ? head.raw : appendToRawHead(head.raw, added));
+      return;
+    }
+    const forwarded = forwardedRequest(head);
+    const control: ConnectionControl = offer.length > 0 ? { kind: "upgrade", protocols: offer } : DEFAULT_CONNECTION;
+    this.writeHead({ ...forwarded, fields: [...forwarded.fields, ...added] }, control);
   }
 
   writeHead(head: RequestHead, control: ConnectionControl = DEFAULT_CONNECTION): void {

@@ -4,8 +4,12 @@ import type { Http2Stream, StreamHandler } from "./stream.ts";
 
 /** What happens on a connection. */
 export interface Http2Handler {
-  /** At the server: a request. @returns who is told what follows */
-  request(stream: Http2Stream, head: RequestHead): StreamHandler;
+  /**
+   * At the server: a request.
+   * @param isEnd whether nothing follows its head; the handler's `end` is called all the same
+   * @returns who is told what follows
+   */
+  request(stream: Http2Stream, head: RequestHead, isEnd: boolean): StreamHandler;
   /** The peer's first SETTINGS: only now is it known that it speaks HTTP/2. */
   ready(): void;
   /** The peer takes no more streams. Those of ours above its last one are reset with REFUSED_STREAM before this. */

@@ -239,7 +239,7 @@ export class Receiver implements FrameHandler {
       return this.#receiveEnd(stream, section);
     }
     const head = receiveResponse(stream, section, endStream);
-    stream.handler.response?.(head);
+    stream.handler.response?.(head, endStream);
     if (endStream && canReceive(stream.state)) this.#receiveEnd(stream, undefined);
   }
 
@@ -249,7 +249,7 @@ export class Receiver implements FrameHandler {
     const stream = this.#streams.make(streamId, head.method, "open");
     receiveRequest(stream, head, endStream);
     this.#table.add(stream);
-    stream.handler = this.#handler.request(stream, head);
+    stream.handler = this.#handler.request(stream, head, endStream);
     if (endStream && canReceive(stream.state)) this.#receiveEnd(stream, undefined);
   }
 

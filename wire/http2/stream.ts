@@ -8,8 +8,8 @@ import type { StreamState } from "./stream-state.ts";
 
 /** What happens on a stream. Called from within {@link Http2Connection.receive}, in the order of the wire. */
 export interface StreamHandler {
-  /** At the client: informational heads, then the final one. */
-  response?(head: ResponseHead): void;
+  /** At the client: informational heads, then the final one. @param isEnd whether nothing follows; `end` is called all the same */
+  response?(head: ResponseHead, isEnd: boolean): void;
   /**
    * @param bytes are lent: whoever wants them for longer than the call copies them. To be accounted for with
    *   {@link Http2Stream.consumed} as soon as they need no memory any more

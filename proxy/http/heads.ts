@@ -1,0 +1,153 @@
+import { STATUS_CODES } from "node:http";
+import type { Field } from "#wire/field.ts";
+import { isNamed } from "#wire/http1/characters.ts";
+import { forwardedRequest, forwardedResponse } from "#wire/http1/forwarded.ts";
+import { CHUNKED, type Framing, NO_CONTENT } from "#wire/http1/framing.ts";
+import {
+  field,
+  type ReceivedRequestHead,
+  type ReceivedResponseHead,
+  type RequestHead,
+  type ResponseHead,
+} from "#wire/http1/head.ts";
+import { endToEndFields } from "#wire/http1/hop-by-hop.ts";
+import type * as http2 from "#wire/http2/message-rules.ts";
+import type { HeadChanges, HttpRequest, HttpResponse } from "./message.ts";
+
+/** A request that came in HTTP/1. */
+export const fromHttp1Request = (head: ReceivedRequestHead): HttpRequest => {
+  const { parsedTarget: target, framing } = head;
+  const isAbsolute = target.kind === "absolute";
+  return {
+    version: head.version,
+    method: head.method,
+    scheme: isAbsolute ? target.scheme : "http",
+    authority: isAbsolute ? target.authorityText : (head.fields.find(({ name }) => isNamed(name, "host"))?.value ?? ""),
+    target: isAbsolute ? target.path : head.target,
+    fields: head.fields,
+    hasContent: framing.kind === "chunked" || (framing.kind === "length" && framing.bytes > 0),
+    contentLength: framing.kind === "length" ? framing.bytes : undefined,
+    upgrade: head.upgrade,
+    received: head,
+  };
+};
+
+/** A request that came in HTTP/2; not CONNECT. */
+export const fromHttp2Request = (head: http2.RequestHead, isEnd: boolean): HttpRequest => ({
+  version: "2",
+  method: head.method,
+  scheme: head.scheme === "https" ? "https" : "http",
+  authority: head.authority ?? "",
+  target: head.path ?? "",
+  fields: head.section.slice(head.firstRegular),
+  hasContent: !isEnd,
+  contentLength: head.contentLength,
+  upgrade: [],
+  received: undefined,
+});
+
+/** A response that came in HTTP/1. */
+export const fromHttp1Response = (head: ReceivedResponseHead): HttpResponse => {
+  const { framing } = head;
+  return {
+    status: head.status,
+    fields: head.fields,
+    isEnd: framing.kind === "none" || (framing.kind === "length" && framing.bytes === 0),
+    contentLength: framing.kind === "length" ? framing.bytes : undefined,
+    upgrade: head.status === 101 ? upgradeOf(head.fields) : [],
+    received: head,
+  };
+};
+
+/** A response that came in HTTP/2. */
+export const fromHttp2Response = (head: http2.ResponseHead, isEnd: boolean): HttpResponse => ({
+  status: head.status,
+  fields: head.section.slice(head.firstRegular),
+  isEnd,
+  contentLength: head.contentLength,
+  upgrade: [],
+  received: undefined,
+});
+
+/** The head as HTTP/1 writes it; what belongs to a connection is left out, and Host is `authority`. */
+export const toHttp1Request = (request: HttpRequest, changes: HeadChanges): RequestHead => {
+  const { received, method, target, version } = request;
+  const fields = received ? forwardedRequest(received).fields : endToEndFields(request.fields);
+  const rest = fields.filter(({ name }) => !isNamed(name, "host"));
+  return {
+    method,
+    target,
+    version: version === "1.0" ? "1.0" : "1.1",
+    fields: [field("Host", request.authority), ...changed(version === "2" ? joinCookies(rest) : rest, changes)],
+    framing: framingOf(request, request.hasContent),
+  };
+};
+
+/** The section as HTTP/2 writes it (RFC 9113 section 8.3.1). */
+export const toHttp2Request = (request: HttpRequest, changes: HeadChanges): readonly Field[] => {
+  const { received, version, fields } = request;
+  const own = version === "2" ? fields : endToEndFields(received ? forwardedRequest(received).fields : fields);
+  const regular = own.filter(({ name }) => !isNamed(name, "host"));
+  return [
+    field(":method", request.method),
+    field(":scheme", request.scheme),
+    field(":authority", request.authority),
+    field(":path", request.target),
+    ...changed(version === "2" ? regular : regular.map(lowerCase), changes),
+  ];
+};
+
+export const toHttp1Response = (response: HttpResponse): ResponseHead => {
+  const { received, status, contentLength, isEnd } = response;
+  if (received) return forwardedResponse(received);
+  const framing: Framing =
+    status === 101
+      ? { kind: "tunnel" }
+      : isEnd && contentLength === undefined
+        ? NO_CONTENT
+        : framingOf(response, !isEnd);
+  return {
+    status,
+    reason: STATUS_CODES[status] ?? "",
+    version: "1.1",
+    fields: endToEndFields(response.fields),
+    framing,
+  };
+};
+
+export const toHttp2Response = ({ status, fields, received }: HttpResponse): readonly Field[] => [
+  field(":status", String(status)),
+  ...(received ? endToEndFields(fields).map(lowerCase) : fields),
+];
+
+/** Whether any of the fields has one of these names. */
+export const hasNamed = (fields: readonly Field[], names: ReadonlySet<string>): boolean => {
+  for (const { name } of fields) if (names.has(name) || names.has(name.toLowerCase())) return true;
+  return false;
+};
+
+const changed = (fields: readonly Field[], { remove, add }: HeadChanges): readonly Field[] => {
+  const kept = hasNamed(fields, remove) ? fields.filter(({ name }) => !remove.has(name.toLowerCase())) : fields;
+  return add.length === 0 ? kept : [...kept, ...add];
+};
+
+const framingOf = (message: { readonly contentLength: number | undefined }, hasContent: boolean): Framing => {
+  if (message.contentLength !== undefined) return { kind: "length", bytes: message.contentLength };
+  return hasContent ? CHUNKED : NO_CONTENT;
+};
+
+const lowerCase = (each: Field): Field => {
+  const name = each.name.toLowerCase();
+  return name === each.name ? each : { ...each, name };
+};
+
+/** HTTP/2 may part them, HTTP/1 may not (RFC 9113 section 8.2.3). */
+const joinCookies = (fields: readonly Field[]): readonly Field[] => {
+  const cookies = fields.filter(({ name }) => name === "cookie");
+  if (cookies.length < 2) return fields;
+  const joined = field("cookie", cookies.map(({ value }) => value).join("; "));
+  return [...fields.filter(({ name }) => name !== "cookie"), joined];
+};
+
+const upgradeOf = (fields: readonly Field[]): readonly string[] =>
+  fields.flatMap(({ name, value }) => (isNamed(name, "upgrade") ? value.split(",").map((each) => each.trim()) : []));

@@ -1,0 +1,157 @@
+import type { Duplex } from "node:stream";
+import type { Field } from "#wire/field.ts";
+import { isNamed } from "#wire/http1/characters.ts";
+import type { ReceivedResponseHead } from "#wire/http1/head.ts";
+import type { ErrorCode } from "#wire/http2/error-code.ts";
+import { Http1ClientConnection } from "../transport/http1-client-connection.ts";
+import type { Http1ClientSettings } from "../transport/http1-limits.ts";
+import type { Http1Failure, Http1ResponseHandler, Http1Stream } from "../transport/http1-stream.ts";
+import { fromHttp1Response, hasNamed, toHttp1Request } from "./heads.ts";
+import { httpFailure } from "./http1-server.ts";
+import type {
+  HeadChanges,
+  HttpClientConnection,
+  HttpClientHandler,
+  HttpRequest,
+  HttpResponseReader,
+  HttpWriter,
+} from "./message.ts";
+
+/** Sends requests in HTTP/1.1, one at a time. */
+export class Http1Client implements HttpClientConnection {
+  readonly version = "1.1";
+  readonly #connection: Http1ClientConnection;
+  readonly #handler: HttpClientHandler;
+  #isLeaving = false;
+  /** When what the server said of its patience is over, on `performance.now`'s clock. */
+  #freshUntil = Number.POSITIVE_INFINITY;
+  #announcedMs: number | undefined;
+
+  constructor(duplex: Duplex, settings: Http1ClientSettings, handler: HttpClientHandler) {
+    this.#handler = handler;
+    this.#connection = new Http1ClientConnection(duplex, settings, {
+      idle: () => this.#onIdle(),
+      closed: (reason) => {
+        this.#leave();
+        handler.closed(reason);
+      },
+    });
+  }
+
+  get room(): number {
+    return !this.#isLeaving && this.#connection.isFree && performance.now() < this.#freshUntil ? 1 : 0;
+  }
+
+  get open(): number {
+    return this.#connection.isFree ? 0 : 1;
+  }
+
+  request(request: HttpRequest, changes: HeadChanges, reader: HttpResponseReader): HttpWriter {
+    const { received } = request;
+    const handler = (stream: Http1Stream): Http1ResponseHandler => {
+      writer = new Writer(stream);
+      return new ResponseReader(reader, (ms) => (this.#announcedMs = ms));
+    };
+    let writer: HttpWriter | undefined;
+    if (received && !hasNamed(request.fields, changes.remove)) {
+      this.#connection.forward(received, request.upgrade, handler, changes.add);
+    } else this.#connection.open(toHttp1Request(request, changes), request.upgrade, handler);
+    if (!writer) throw new Error("a connection that does not call back");
+    return writer;
+  }
+
+  drain(): void {
+    this.#leave();
+    if (this.#connection.isFree) this.#connection.destroy("no more requests");
+  }
+
+  destroy(reason: string): void {
+    this.#leave();
+    this.#connection.destroy(reason);
+  }
+
+  #onIdle(): void {
+    if (this.#isLeaving) return this.#connection.destroy("no more requests");
+    if (this.#announcedMs !== undefined) this.#freshUntil = performance.now() + this.#announcedMs;
+    this.#handler.idle();
+  }
+
+  #leave(): void {
+    if (this.#isLeaving) return;
+    this.#isLeaving = true;
+    this.#handler.leaving();
+  }
+}
+
+/** Time that a server's announced end may take to reach us, and our request to reach it. */
+const MARGIN_MS = 500;
+
+class ResponseReader implements Http1ResponseHandler {
+  readonly #reader: HttpResponseReader;
+  readonly #announce: (ms: number) => void;
+
+  constructor(reader: HttpResponseReader, announce: (ms: number) => void) {
+    this.#reader = reader;
+    this.#announce = announce;
+  }
+
+  informational(head: ReceivedResponseHead): void {
+    this.#reader.informational(fromHttp1Response(head));
+  }
+
+  head(head: ReceivedResponseHead): void {
+    const announced = keepAliveTimeout(head.fields);
+    if (announced !== undefined) this.#announce(announced);
+    this.#reader.head(fromHttp1Response(head));
+  }
+
+  data(bytes: Uint8Array): void {
+    this.#reader.data(bytes);
+  }
+
+  end(trailers: readonly Field[]): void {
+    this.#reader.end(trailers);
+  }
+
+  writable(): void {
+    this.#reader.writable();
+  }
+
+  reset(failure: Http1Failure): void {
+    this.#reader.reset(httpFailure(failure));
+  }
+}
+
+/** `Keep-Alive: timeout=5`: how long the server will leave the connection open (RFC 2068 section 19.7.1), in ms, less a margin. */
+const keepAliveTimeout = (fields: readonly Field[]): number | undefined => {
+  for (const { name, value } of fields) {
+    if (!isNamed(name, "keep-alive")) continue;
+    const seconds = /(?:^|[,\s])timeout=([0-9]{1,6})/i.exec(value)?.[1];
+    return seconds === undefined ? undefined : Math.max(0, Number(seconds) * 1000 - MARGIN_MS);
+  }
+  return undefined;
+};
+
+class Writer implements HttpWriter {
+  readonly #stream: Http1Stream;
+
+  constructor(stream: Http1Stream) {
+    this.#stream = stream;
+  }
+
+  write(bytes: Uint8Array): boolean {
+    return this.#stream.write(bytes);
+  }
+
+  end(trailers: readonly Field[]): void {
+    this.#stream.end(trailers);
+  }
+
+  reset(_code: ErrorCode, reason: string): void {
+    this.#stream.reset(reason);
+  }
+
+  consumed(bytes: number): void {
+    this.#stream.consumed(bytes);
+  }
+}

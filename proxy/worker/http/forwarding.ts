@@ -1,0 +1,423 @@
+import { isGrpc } from "#mesh/routes/request-facts.ts";
+import { shouldRetry } from "#mesh/routes/retry.ts";
+import type { RouteRetry, RouteTimeouts } from "#mesh/routes/route.ts";
+import { fieldValue } from "#mesh/routes/field.ts";
+import type { Field } from "#wire/field.ts";
+import { Http1Error } from "#wire/http1/http1-error.ts";
+import { ERROR_CODE } from "#wire/http2/error-code.ts";
+import type {
+  HeadChanges,
+  HttpAnswer,
+  HttpClientConnection,
+  HttpFailure,
+  HttpReader,
+  HttpRequest,
+  HttpResponse,
+  HttpResponseReader,
+  HttpWriter,
+} from "../../http/message.ts";
+import type { RequestRecord } from "../vitals/request-record.ts";
+import { answerError, type MeshError, upstreamError } from "./mesh-error.ts";
+
+/** What is to be done with a request that goes on. */
+export interface ForwardingPlan {
+  /** As it goes on. */
+  readonly request: HttpRequest;
+  readonly changes: HeadChanges;
+  /**
+   * Gives a connection for an attempt, at once where there is one.
+   * @returns a {@link MeshError} where there is none
+   */
+  readonly connect: () => HttpClientConnection | MeshError | Promise<HttpClientConnection | MeshError>;
+  /** The response as the client gets it. */
+  readonly response: (head: HttpResponse) => HttpResponse;
+  readonly timeouts: RouteTimeouts;
+  readonly retry: RouteRetry | undefined;
+  /** Asked before every retry: whether there is still room for one. */
+  readonly mayRetry: () => boolean;
+  /** Who gets a copy of the request; nobody waits for them. */
+  readonly copies: readonly HttpWriter[];
+  readonly record: RequestRecord;
+}
+
+/** As much of a request's content is kept to be sent again; beyond it there is one attempt. In bytes. */
+const MAX_REPLAYED_BYTES = 64 * 1024;
+/** How often a request that the other side has not looked at is sent again. */
+const MAX_REFUSALS = 2;
+const DEFAULT_BACKOFF_MS = 25;
+
+/**
+ * One request on its way: its head goes to an endpoint, its content follows, and the response comes back; again where the route
+ * says so and the client has seen nothing yet. It ends exactly once, with the record of the request.
+ */
+export class Forwarding implements HttpReader {
+  readonly #plan: ForwardingPlan;
+  readonly #answer: HttpAnswer;
+  /** Content that may have to be sent, or sent again. */
+  #kept: Buffer[] = [];
+  #keptBytes = 0;
+  #isReplayable: boolean;
+  #hasEnded = false;
+  #trailers: readonly Field[] = [];
+  #attempt: Attempt | undefined;
+  #attempts = 0;
+  #refusals = 0;
+  /** Came from the client and was not handed on. */
+  #owedToClient = 0;
+  /** Came from the endpoint and was not handed on. */
+  #owedToServer = 0;
+  #isTunnel = false;
+  #isResponseDone = false;
+  #isOver = false;
+  #requestTimer: NodeJS.Timeout | undefined;
+  #backoffTimer: NodeJS.Timeout | undefined;
+  readonly #onOver: () => void;
+
+  /** @param onOver called once, when nothing follows any more */
+  constructor(plan: ForwardingPlan, answer: HttpAnswer, onOver: () => void) {
+    this.#plan = plan;
+    this.#answer = answer;
+    this.#onOver = onOver;
+    this.#isReplayable = plan.retry !== undefined || plan.request.version === "2";
+    const { requestMs } = plan.timeouts;
+    if (requestMs) this.#requestTimer = setTimeout(() => this.#timeOut("the request", requestMs), requestMs);
+    this.#try();
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  // The request's content.
+
+  data(bytes: Uint8Array): void {
+    this.#plan.record.moved("request", bytes.length);
+    for (const copy of this.#plan.copies) copy.write(bytes);
+    if (this.#isOver || (this.#isResponseDone && !this.#isTunnel)) return this.#answer.consumed(bytes.length);
+    const writer = this.#attempt?.writer;
+    if (!writer || this.#isReplayable) this.#keep(bytes);
+    if (writer?.write(bytes) === true) this.#answer.consumed(bytes.length);
+    else this.#owedToClient += bytes.length;
+  }
+
+  end(trailers: readonly Field[]): void {
+    this.#hasEnded = true;
+    this.#trailers = trailers;
+    for (const copy of this.#plan.copies) copy.end(trailers);
+    if (this.#attempt?.writer) this.#endRequest(this.#attempt.writer);
+    if (this.#isResponseDone) this.#finish();
+  }
+
+  writable(): void {
+    const owed = this.#owedToServer;
+    this.#owedToServer = 0;
+    if (owed > 0) this.#attempt?.writer?.consumed(owed);
+  }
+
+  /** The client is gone, or has broken a rule. */
+  reset(failure: HttpFailure): void {
+    const reason = failure.kind === "protocol" ? "bad-request" : "client-gone";
+    this.#abandon(failure.message);
+    this.#over(failure.kind === "protocol" ? "DPE" : "DC", { reason, message: failure.message });
+  }
+
+  /** Ends it now: the client sees an error. */
+  stop(reason: string): void {
+    if (this.#isOver) return;
+    this.#abandon(reason);
+    this.#answer.reset(ERROR_CODE.cancel, reason);
+    this.#over("UC", { reason: "stopped", message: reason });
+  }
+
+  // Attempts.
+
+  #try(): void {
+    this.#attempts += 1;
+    const attempt = new Attempt(this);
+    this.#attempt = attempt;
+    const connection = this.#plan.connect();
+    if (!(connection instanceof Promise)) return this.#connected(attempt, connection);
+    connection.then(
+      (made) => this.#connected(attempt, made),
+      (error: unknown) => {
+        attempt.isOver = true;
+        const message = "a mistake of the proxy's; see its log";
+        this.#fail({ status: 500, grpcStatus: "INTERNAL", code: "internal-error", message, flag: "UF" });
+        throw error;
+      },
+    );
+  }
+
+  #connected(attempt: Attempt, made: HttpClientConnection | MeshError): void {
+    if (this.#isOver || attempt.isOver) return;
+    if ("code" in made) {
+      attempt.isOver = true;
+      return this.#failAttempt(made);
+    }
+    const { request, changes, record, timeouts } = this.#plan;
+    record.noteAttempt();
+    try {
+      attempt.writer = made.request(request, changes, attempt);
+    } catch (error) {
+      attempt.isOver = true;
+      const message = `the request cannot be sent on: ${error instanceof Error ? error.message : String(error)}`;
+      return this.#fail({ status: 502, grpcStatus: "INTERNAL", code: "unforwardable-request", message, flag: "UPE" });
+    }
+    attempt.isHttp2 = made.version === "2";
+    const { backendRequestMs } = timeouts;
+    if (backendRequestMs) attempt.watch(backendRequestMs);
+    this.#sendKept(attempt.writer);
+  }
+
+  #sendKept(writer: HttpWriter): void {
+    let isWelcome = true;
+    for (const bytes of this.#kept) isWelcome = writer.write(bytes);
+    if (!this.#isReplayable) this.#forget();
+    if (isWelcome) this.#release();
+    if (this.#hasEnded) this.#endRequest(writer);
+  }
+
+  #endRequest(writer: HttpWriter): void {
+    try {
+      writer.end(this.#trailers);
+    } catch (error) {
+      // Trailers that HTTP/1 cannot have, for example.
+      const message = error instanceof Error ? error.message : String(error);
+      this.#abandon(message);
+      this.#fail({ status: 502, grpcStatus: "INTERNAL", code: "unforwardable-request", message, flag: "UPE" });
+    }
+  }
+
+  #keep(bytes: Uint8Array): void {
+    if (this.#isReplayable && this.#keptBytes + bytes.length > MAX_REPLAYED_BYTES) {
+      this.#isReplayable = false;
+      if (this.#attempt?.writer) return this.#forget();
+    }
+    this.#kept.push(Buffer.from(bytes));
+    this.#keptBytes += bytes.length;
+  }
+
+  #forget(): void {
+    this.#kept = [];
+    this.#keptBytes = 0;
+  }
+
+  #release(): void {
+    const owed = this.#owedToClient;
+    this.#owedToClient = 0;
+    if (owed > 0) this.#answer.consumed(owed);
+  }
+
+  /** An attempt has come to nothing, and the client has seen nothing of it. */
+  #failAttempt(error: MeshError, isRefused = false): void {
+    if (isRefused && this.#refusals < MAX_REFUSALS && this.#mayReplay) {
+      this.#refusals += 1;
+      return this.#try();
+    }
+    if (this.#retries({ kind: "connection-error" })) return;
+    this.#fail(error);
+  }
+
+  #retries(end: Parameters<typeof shouldRetry>[2]): boolean {
+    const { retry, mayRetry } = this.#plan;
+    if (!this.#mayReplay || !shouldRetry(retry, this.#attempts, end) || !mayRetry()) return false;
+    this.#attempt = undefined;
+    this.#backoffTimer = setTimeout(() => this.#try(), retry?.backoffMs ?? DEFAULT_BACKOFF_MS);
+    return true;
+  }
+
+  /** Whether all of the request that came so far is still there. */
+  get #mayReplay(): boolean {
+    return this.#isReplayable || (!this.#plan.request.hasContent && this.#plan.request.upgrade.length === 0);
+  }
+
+  #fail(error: MeshError): void {
+    if (this.#isOver) return;
+    const { request, record } = this.#plan;
+    if (this.#answer.isAnswered) this.#answer.reset(ERROR_CODE.internalError, error.message);
+    else {
+      record.responded(isGrpc(request) ? 200 : error.status);
+      answerError(request, this.#answer, error);
+    }
+    this.#over(error.flag, { reason: error.code, message: error.message });
+  }
+
+  #timeOut(what: string, ms: number): void {
+    this.#abandon(`${what} took longer than ${ms} ms`);
+    this.#fail(timeoutError("request-timeout", what, ms));
+  }
+
+  // The response, told by the attempt that is under way.
+
+  informational(head: HttpResponse): void {
+    this.#answer.informational(head);
+  }
+
+  head(attempt: Attempt, head: HttpResponse): void {
+    if (this.#retries({ kind: "response", status: head.status })) return attempt.cancel("it is tried again");
+    this.#forget();
+    this.#isReplayable = false;
+    this.#isTunnel = head.status === 101;
+    if (this.#isTunnel) this.#stopTimers(attempt);
+    const { record, response, request } = this.#plan;
+    record.responded(head.status);
+    if (isGrpc(request)) noteGrpcStatus(record, head.fields);
+    this.#toClient(() => this.#answer.head(response(head)));
+  }
+
+  content(writer: HttpWriter, bytes: Uint8Array): void {
+    this.#plan.record.moved("response", bytes.length);
+    let isWelcome = true;
+    this.#toClient(() => (isWelcome = this.#answer.write(bytes)));
+    if (isWelcome) writer.consumed(bytes.length);
+    else this.#owedToServer += bytes.length;
+  }
+
+  responseEnd(attempt: Attempt, trailers: readonly Field[]): void {
+    if (isGrpc(this.#plan.request)) noteGrpcStatus(this.#plan.record, trailers);
+    this.#isResponseDone = true;
+    this.#toClient(() => this.#answer.end(trailers));
+    if (this.#hasEnded || this.#isOver) return this.#finish();
+    if (this.#isTunnel) return;
+    // What the client still sends has no reader.
+    attempt.cancel("it was answered before its end");
+    this.#release();
+    this.#finish();
+  }
+
+  /** The attempt broke off. */
+  broken(failure: HttpFailure): void {
+    if (this.#isOver) return;
+    const isProtocol = failure.kind === "protocol";
+    if (this.#answer.isAnswered) {
+      this.#answer.reset(failure.code ?? ERROR_CODE.internalError, failure.message);
+      const reason = isProtocol ? "upstream-protocol-error" : "upstream-reset";
+      return this.#over(isProtocol ? "UPE" : "UR", { reason, message: failure.message });
+    }
+    const error = isProtocol
+      ? { ...upstreamError("upstream-protocol-error", failure.message, "UPE"), status: 502 }
+      : upstreamError("upstream-reset", `the endpoint broke off before it answered: ${failure.message}`, "UR");
+    this.#failAttempt(error, failure.kind === "refused");
+  }
+
+  /** An attempt took too long. */
+  late(ms: number): void {
+    this.#failAttempt(timeoutError("backend-timeout", "an attempt", ms));
+  }
+
+  writableToServer(): void {
+    this.#release();
+  }
+
+  /** A response that cannot be said in the client's version of HTTP is a fault of the endpoint's. */
+  #toClient(say: () => void): void {
+    try {
+      say();
+    } catch (error) {
+      if (!(error instanceof Http1Error)) throw error;
+      this.#attempt?.cancel(error.message);
+      this.broken({ kind: "protocol", message: error.message, code: undefined });
+    }
+  }
+
+  // The end.
+
+  #abandon(reason: string): void {
+    for (const copy of this.#plan.copies) if (!this.#hasEnded) copy.reset(ERROR_CODE.cancel, reason);
+    this.#attempt?.cancel(reason);
+  }
+
+  #finish(): void {
+    this.#over("-");
+  }
+
+  #over(...[flag, problem]: Parameters<RequestRecord["close"]>): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#stopTimers(this.#attempt);
+    this.#forget();
+    this.#release();
+    this.#plan.record.close(flag, problem);
+    this.#onOver();
+  }
+
+  #stopTimers(attempt: Attempt | undefined): void {
+    clearTimeout(this.#requestTimer);
+    clearTimeout(this.#backoffTimer);
+    attempt?.stopTimer();
+  }
+}
+
+/** One time that a request is sent. */
+class Attempt implements HttpResponseReader {
+  readonly #forwarding: Forwarding;
+  writer: HttpWriter | undefined;
+  isHttp2 = false;
+  isOver = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(forwarding: Forwarding) {
+    this.#forwarding = forwarding;
+  }
+
+  watch(ms: number): void {
+    this.#timer = setTimeout(() => {
+      this.cancel(`no whole answer within ${ms} ms`);
+      this.#forwarding.late(ms);
+    }, ms);
+  }
+
+  stopTimer(): void {
+    clearTimeout(this.#timer);
+  }
+
+  /** Nothing is told any more. */
+  cancel(reason: string): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    this.stopTimer();
+    this.writer?.reset(ERROR_CODE.cancel, reason);
+  }
+
+  informational(head: HttpResponse): void {
+    if (!this.isOver) this.#forwarding.informational(head);
+  }
+
+  head(head: HttpResponse): void {
+    if (!this.isOver) this.#forwarding.head(this, head);
+  }
+
+  data(bytes: Uint8Array): void {
+    if (!this.isOver && this.writer) this.#forwarding.content(this.writer, bytes);
+  }
+
+  end(trailers: readonly Field[]): void {
+    if (this.isOver) return;
+    this.stopTimer();
+    this.#forwarding.responseEnd(this, trailers);
+  }
+
+  writable(): void {
+    if (!this.isOver) this.#forwarding.writableToServer();
+  }
+
+  reset(failure: HttpFailure): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    this.stopTimer();
+    this.#forwarding.broken(failure);
+  }
+}
+
+const timeoutError = (code: string, what: string, ms: number): MeshError => ({
+  status: 504,
+  grpcStatus: "DEADLINE_EXCEEDED",
+  code,
+  message: `${what} took longer than ${ms} ms`,
+  flag: "UT",
+});
+
+const noteGrpcStatus = (record: RequestRecord, fields: readonly Field[]): void => {
+  const status = fieldValue(fields, "grpc-status");
+  if (status !== undefined) record.grpcStatus(status);
+};

@@ -1,0 +1,259 @@
+import type { Duplex } from "node:stream";
+import type { Socket } from "node:net";
+import type { Permit } from "#mesh/policies/authorization.ts";
+import { isGrpc } from "#mesh/routes/request-facts.ts";
+import { fieldValue } from "#mesh/routes/field.ts";
+import type { Service } from "#mesh/service.ts";
+import type { Snapshot } from "#mesh/snapshot.ts";
+import type { SpiffeId } from "#mesh/spiffe-id.ts";
+import { hasNamed } from "../../http/heads.ts";
+import { Http1Client } from "../../http/http1-client.ts";
+import { Http2Client } from "../../http/http2-client.ts";
+import type { HttpAnswer, HttpClientConnection, HttpReader, HttpRequest, HttpResponse } from "../../http/message.ts";
+import type { CapturedConnection } from "../accept/captured-connection.ts";
+import { type Denial, guardInbound } from "../guard/inbound.ts";
+import type { Pipeline } from "../pipeline.ts";
+import { randomHex } from "../random-hex.ts";
+import type { ServedPod } from "../served-pod.ts";
+import { callerOf } from "../tunnel-headers.ts";
+import { connectApplication } from "../upstream/application.ts";
+import { upstreamFailure } from "../upstream/failure.ts";
+import type { ConnectionRecord } from "../vitals/connection-record.ts";
+import { RequestRecord } from "../vitals/request-record.ts";
+import { refuse } from "./refuse.ts";
+import { Forwarding } from "./forwarding.ts";
+import { ENDPOINT_HTTP1, ENDPOINT_HTTP2 } from "./http-settings.ts";
+import { ERROR_FIELD, type MeshError, upstreamError } from "./mesh-error.ts";
+import type { RequestHandler } from "./serve-http.ts";
+import { arrivingChanges, REQUEST_ID } from "./trusted-fields.ts";
+import { randomUuid } from "./request-id.ts";
+
+/** Who calls, and whom. */
+export interface InboundWay extends CapturedConnection {
+  /** Verified; undefined for plaintext. */
+  readonly identity: SpiffeId | undefined;
+  /** That the caller's proxy says was called. */
+  readonly service: Service | undefined;
+}
+
+/** A connection to the application that was idle for so long may be at its end: it is asked once more before it is used. */
+const DOUBTFUL_AFTER_MS = 500;
+
+/** Requests to a pod on one connection or tunnel. */
+export class InboundHttp implements RequestHandler {
+  readonly #mesh: Pipeline;
+  readonly #pod: ServedPod;
+  readonly #way: InboundWay;
+  readonly #application: Application;
+  readonly #connection: ConnectionRecord;
+  readonly #release: () => void;
+  readonly #open = new Set<Forwarding>();
+  #judged: { readonly snapshot: Snapshot; readonly verdict: Permit | Denial } | undefined;
+
+  /** @param socket connected to the application already */
+  constructor(
+    mesh: Pipeline,
+    pod: ServedPod,
+    way: InboundWay,
+    socket: Socket,
+    connection: ConnectionRecord,
+    release: () => void = () => undefined,
+  ) {
+    this.#mesh = mesh;
+    this.#pod = pod;
+    this.#way = way;
+    this.#application = new Application(mesh, pod, way, socket);
+    this.#connection = connection;
+    this.#release = release;
+  }
+
+  request(request: HttpRequest, answer: HttpAnswer): HttpReader {
+    const { identity, source, destination, service } = this.#way;
+    const snapshot = this.#mesh.snapshot();
+    // Whoever is not of the mesh has claimed it.
+    const claimed = identity === undefined ? undefined : fieldValue(request.fields, REQUEST_ID);
+    const requestId = claimed ?? randomUuid();
+    const record = new RequestRecord(this.#mesh.vitals, {
+      direction: "inbound",
+      traceId: randomHex(16),
+      requestId,
+      source,
+      destination,
+      method: request.method,
+      authority: request.authority,
+      path: request.target,
+      protocol: request.version === "2" ? "HTTP/2" : `HTTP/${request.version}`,
+      isGrpc: isGrpc(request),
+    });
+    record.between({
+      source: callerOf(snapshot, source, identity),
+      sourcePrincipal: identity,
+      destination: this.#pod.workload,
+      destinationPrincipal: this.#pod.identity,
+      service,
+      isMutualTls: identity !== undefined,
+    });
+    const verdict = this.#judge(snapshot);
+    if ("reason" in verdict) {
+      record.note({ policy: verdict.policy });
+      return refuse(request, answer, record, {
+        status: 403,
+        grpcStatus: "PERMISSION_DENIED",
+        code: verdict.reason,
+        message: verdict.message,
+        flag: "UAEX",
+      });
+    }
+    if (verdict.policy !== undefined) record.note({ policy: verdict.policy });
+    const isHttp2 = request.version === "2";
+    const forwarding = new Forwarding(
+      {
+        request,
+        changes: arrivingChanges(
+          source.address,
+          this.#pod.identity,
+          identity,
+          claimed === undefined ? requestId : undefined,
+        ),
+        connect: () => this.#application.connect(isHttp2, verdict),
+        response: ownResponse,
+        timeouts: { requestMs: undefined, backendRequestMs: undefined },
+        retry: undefined,
+        mayRetry: () => false,
+        copies: [],
+        record,
+      },
+      answer,
+      () => this.#open.delete(forwarding),
+    );
+    if (!forwarding.isOver) this.#open.add(forwarding);
+    return forwarding;
+  }
+
+  refused(reason: string, message: string): void {
+    this.#connection.fail("CONNECT", reason, message);
+  }
+
+  closed(): void {
+    this.#application.close();
+    this.#release();
+  }
+
+  /** Ends what is under way: the pod is gone. */
+  stop(reason: string): void {
+    for (const forwarding of this.#open) forwarding.stop(reason);
+  }
+
+  /** Policies may change while a connection lasts; the same ones say the same. */
+  #judge(snapshot: Snapshot): Permit | Denial {
+    if (this.#judged?.snapshot === snapshot) return this.#judged.verdict;
+    const { identity, source, destination } = this.#way;
+    const { workload } = this.#pod;
+    const verdict: Permit | Denial = workload
+      ? asOne(
+          guardInbound(snapshot, workload, {
+            identity,
+            sourceIp: source.address,
+            destinationIp: destination.address,
+            destinationPort: destination.port,
+          }),
+        )
+      : { reason: "policy-missing", policy: "", message: "the pod has no record" };
+    this.#judged = { snapshot, verdict };
+    return verdict;
+  }
+}
+
+const asOne = (verdict: ReturnType<typeof guardInbound>): Permit | Denial =>
+  verdict.ok ? verdict.value : verdict.error;
+
+/** The connections to the application that serve one connection or tunnel: in HTTP/1.1 one, which is replaced when it has ended. */
+class Application {
+  readonly #mesh: Pipeline;
+  readonly #pod: ServedPod;
+  readonly #way: InboundWay;
+  /** Connected and not used yet. */
+  #socket: Socket | undefined;
+  readonly #connections = new Set<HttpClientConnection>();
+  /** When a request was sent last. */
+  #usedAt = Number.NEGATIVE_INFINITY;
+  #isClosed = false;
+
+  constructor(mesh: Pipeline, pod: ServedPod, way: InboundWay, socket: Socket) {
+    this.#mesh = mesh;
+    this.#pod = pod;
+    this.#way = way;
+    this.#socket = socket;
+    this.#usedAt = mesh.vitals.now();
+  }
+
+  connect(isHttp2: boolean, permit: Permit): HttpClientConnection | Promise<HttpClientConnection | MeshError> {
+    const now = this.#mesh.vitals.now();
+    const isDoubtful = now - this.#usedAt >= DOUBTFUL_AFTER_MS;
+    this.#usedAt = now;
+    if (isDoubtful) return this.#connectAfterLook(isHttp2, permit);
+    return this.#find(isHttp2) ?? this.#dial(isHttp2, permit);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#socket?.destroy();
+    for (const connection of this.#connections) connection.destroy("the caller's connection is gone");
+  }
+
+  /** An end that the application has said is in our kernel already: one turn of the event loop brings it to us. */
+  async #connectAfterLook(isHttp2: boolean, permit: Permit): Promise<HttpClientConnection | MeshError> {
+    await nextTurn();
+    return this.#find(isHttp2) ?? (await this.#dial(isHttp2, permit));
+  }
+
+  #find(isHttp2: boolean): HttpClientConnection | undefined {
+    for (const connection of this.#connections) if (connection.room > 0) return connection;
+    const socket = this.#socket;
+    this.#socket = undefined;
+    return socket && !socket.destroyed && !socket.readableEnded ? this.#adopt(socket, isHttp2) : undefined;
+  }
+
+  async #dial(isHttp2: boolean, permit: Permit): Promise<HttpClientConnection | MeshError> {
+    const limits = { timeoutMs: this.#mesh.settings.upstream.connectTimeoutMs, signal: this.#pod.gone };
+    const { source, destination } = this.#way;
+    try {
+      const socket = await connectApplication(this.#pod.stocks, source, destination, limits, permit);
+      if (!this.#isClosed) return this.#adopt(socket, isHttp2);
+      socket.destroy();
+      return upstreamError("gone", "the caller gave up before it was answered");
+    } catch (error) {
+      const { reason, message } = upstreamFailure(error);
+      return upstreamError(reason, message);
+    }
+  }
+
+  #adopt(socket: Socket, isHttp2: boolean): HttpClientConnection {
+    const connection: HttpClientConnection = makeClient(socket, isHttp2, () => this.#connections.delete(connection));
+    this.#connections.add(connection);
+    return connection;
+  }
+}
+
+const makeClient = (duplex: Duplex, isHttp2: boolean, onClosed: () => void): HttpClientConnection => {
+  const handler = { idle: () => undefined, leaving: () => undefined, closed: onClosed };
+  const connection = isHttp2
+    ? new Http2Client(duplex, ENDPOINT_HTTP2, handler)
+    : new Http1Client(duplex, ENDPOINT_HTTP1, handler);
+  duplex.resume();
+  return connection;
+};
+
+const nextTurn = (): Promise<void> =>
+  new Promise((resolve) => {
+    // After what was readable has been read.
+    setImmediate(() => setImmediate(resolve));
+  });
+
+const ERROR_NAMES: ReadonlySet<string> = new Set([ERROR_FIELD]);
+
+/** Applications cannot say that the mesh has failed. */
+const ownResponse = (head: HttpResponse): HttpResponse =>
+  hasNamed(head.fields, ERROR_NAMES)
+    ? { ...head, fields: head.fields.filter(({ name }) => name.toLowerCase() !== ERROR_FIELD), received: undefined }
+    : head;

@@ -1,0 +1,383 @@
+import type { Duplex } from "node:stream";
+import type { Permit } from "#mesh/policies/authorization.ts";
+import {
+  applyResponseFilters,
+  decideHttpRoute,
+  type ForwardDecision,
+  type RouteDecision,
+} from "#mesh/routes/decide-http-route.ts";
+import { isGrpc, type RequestFacts } from "#mesh/routes/request-facts.ts";
+import type { RouteTimeouts } from "#mesh/routes/route.ts";
+import { serviceName } from "#mesh/service.ts";
+import { sharedGet } from "#mesh/shared-map.ts";
+import type { Snapshot } from "#mesh/snapshot.ts";
+import { formatSocketAddress } from "#mesh/socket-address.ts";
+import { field } from "#wire/http1/head.ts";
+import { ByteStreamDuplex } from "../../http/byte-stream-duplex.ts";
+import { hasNamed } from "../../http/heads.ts";
+import { Http1Client } from "../../http/http1-client.ts";
+import { Http2Client } from "../../http/http2-client.ts";
+import type {
+  HttpAnswer,
+  HttpClientConnection,
+  HttpClientHandler,
+  HttpReader,
+  HttpRequest,
+  HttpResponse,
+} from "../../http/message.ts";
+import type { CapturedConnection } from "../accept/captured-connection.ts";
+import {
+  dialLimits,
+  noEndpoint,
+  noteEndpoint,
+  openTunnel,
+  type Reachable,
+  selectEndpoint,
+} from "../connect-destination.ts";
+import { guardOutbound } from "../guard/inbound.ts";
+import type { Pipeline } from "../pipeline.ts";
+import { randomHex } from "../random-hex.ts";
+import { destinationOf } from "../route/destination.ts";
+import type { Endpoint } from "../select/endpoint.ts";
+import type { ServedPod } from "../served-pod.ts";
+import { connectDirect } from "../upstream/direct.ts";
+import { upstreamFailure, type UpstreamFailure } from "../upstream/failure.ts";
+import type { ConnectionRecord } from "../vitals/connection-record.ts";
+import { RequestRecord } from "../vitals/request-record.ts";
+import { Forwarding } from "./forwarding.ts";
+import { ENDPOINT_HTTP1, ENDPOINT_HTTP2 } from "./http-settings.ts";
+import { ERROR_FIELD, type MeshError, response, upstreamError } from "./mesh-error.ts";
+import { Discarding } from "./discarding.ts";
+import { refuse } from "./refuse.ts";
+import { randomUuid } from "./request-id.ts";
+import type { RequestHandler } from "./serve-http.ts";
+import { leavingChanges } from "./trusted-fields.ts";
+
+/** How many endpoints are tried for one attempt: nothing of the request has been sent until one is connected. */
+const MAX_ENDPOINTS = 3;
+
+const NO_TIMEOUTS: RouteTimeouts = { requestMs: undefined, backendRequestMs: undefined };
+
+/** Requests of a pod, each routed by itself by what holds when its head comes. */
+export class OutboundHttp implements RequestHandler {
+  readonly #mesh: Pipeline;
+  readonly #pod: ServedPod;
+  readonly #captured: CapturedConnection;
+  readonly #connection: ConnectionRecord;
+  readonly #open = new Set<Forwarding>();
+
+  constructor(mesh: Pipeline, pod: ServedPod, captured: CapturedConnection, connection: ConnectionRecord) {
+    this.#mesh = mesh;
+    this.#pod = pod;
+    this.#captured = captured;
+    this.#connection = connection;
+  }
+
+  request(request: HttpRequest, answer: HttpAnswer): HttpReader {
+    const [mesh, pod] = [this.#mesh, this.#pod];
+    const { source, destination: called } = this.#captured;
+    const snapshot = mesh.snapshot();
+    const requestId = randomUuid();
+    const record = new RequestRecord(mesh.vitals, {
+      direction: "outbound",
+      traceId: randomHex(16),
+      requestId,
+      source,
+      destination: called,
+      method: request.method,
+      authority: request.authority,
+      path: request.target,
+      protocol: request.version === "2" ? "HTTP/2" : `HTTP/${request.version}`,
+      isGrpc: isGrpc(request),
+    });
+    record.between({ source: pod.workload, sourcePrincipal: pod.identity });
+    const permit = guardOutbound({
+      identity: pod.identity,
+      sourceIp: source.address,
+      destinationIp: called.address,
+      destinationPort: called.port,
+    });
+    const destination = destinationOf(snapshot, called);
+    if (destination.kind === "refused") {
+      return refuse(request, answer, record, upstreamError(destination.reason, destination.message, "NC"));
+    }
+    if (destination.kind !== "service") {
+      return this.#forward(request, answer, {
+        requestId,
+        record,
+        permit,
+        destination,
+        decision: undefined,
+        facts: undefined,
+      });
+    }
+    record.between({ service: destination.service });
+    const facts: RequestFacts = {
+      method: request.method,
+      scheme: request.scheme,
+      authority: request.authority,
+      target: request.target,
+      fields: request.fields,
+      sourceNamespace: pod.pod.namespace,
+      service: serviceName(destination.service),
+      port: destination.port.port,
+    };
+    const decision = decideHttpRoute(snapshot.routes, facts, Math.random);
+    if (decision.kind === "unrouted") {
+      return this.#forward(request, answer, { requestId, record, permit, destination, decision: undefined, facts });
+    }
+    if (decision.kind !== "forward") return this.#answerDecision(request, answer, record, decision, facts);
+    const target = backendOf(snapshot, decision, called);
+    record.noteRoute(decision.rule, { service: decision.backend.service, port: decision.backend.port });
+    if ("code" in target) return refuse(request, answer, record, target);
+    return this.#forward(request, answer, { requestId, record, permit, destination: target, decision, facts });
+  }
+
+  refused(reason: string, message: string): void {
+    this.#connection.fail("CONNECT", reason, message);
+  }
+
+  closed(): void {
+    // What each request came to was told.
+  }
+
+  /** Ends what is under way: the pod is gone. */
+  stop(reason: string): void {
+    for (const forwarding of this.#open) forwarding.stop(reason);
+  }
+
+  #forward(request: HttpRequest, answer: HttpAnswer, way: Way): HttpReader {
+    const { record, decision, facts } = way;
+    const attempts = new EndpointAttempts(this.#mesh, this.#pod, this.#captured, request, way);
+    const forwarding = new Forwarding(
+      {
+        request: decision ? routedRequest(request, decision) : request,
+        changes: leavingChanges(way.requestId, []),
+        connect: () => attempts.connect(),
+        response: (head) => attempts.response(head, decision, facts),
+        timeouts: decision?.timeouts ?? NO_TIMEOUTS,
+        retry: decision?.retry,
+        mayRetry: () => true,
+        copies: [],
+        record,
+      },
+      answer,
+      () => this.#open.delete(forwarding),
+    );
+    if (!forwarding.isOver) this.#open.add(forwarding);
+    return forwarding;
+  }
+
+  #answerDecision(
+    request: HttpRequest,
+    answer: HttpAnswer,
+    record: RequestRecord,
+    decision: Exclude<RouteDecision, { kind: "forward" | "unrouted" }>,
+    facts: RequestFacts,
+  ): HttpReader {
+    if (decision.kind === "not-found") return refuse(request, answer, record, NO_ROUTE);
+    record.noteRoute(decision.rule, undefined);
+    if (decision.kind === "error") {
+      return refuse(request, answer, record, {
+        status: decision.status,
+        grpcStatus: "UNAVAILABLE",
+        code: decision.status === 503 ? "no-backend" : "invalid-backend",
+        message: decision.reason,
+        flag: "NC",
+      });
+    }
+    const isRedirect = decision.kind === "redirect";
+    const fields = isRedirect
+      ? applyResponseFilters(decision.responseFilters, facts, [field("location", decision.location)])
+      : decision.fields;
+    record.responded(decision.status);
+    answer.head(response(decision.status, fields, isRedirect ? 0 : undefined, true));
+    answer.end([]);
+    record.close("-");
+    return new Discarding(answer);
+  }
+}
+
+/** What is known of a request when it is to be forwarded. */
+interface Way {
+  readonly requestId: string;
+  readonly record: RequestRecord;
+  readonly permit: Permit;
+  readonly destination: Reachable;
+  readonly decision: ForwardDecision | undefined;
+  readonly facts: RequestFacts | undefined;
+}
+
+/** Endpoints for the attempts of one request: each at most once, as far as there are others. */
+class EndpointAttempts {
+  readonly #mesh: Pipeline;
+  readonly #pod: ServedPod;
+  readonly #captured: CapturedConnection;
+  readonly #request: HttpRequest;
+  readonly #way: Way;
+  readonly #tried = new Set<string>();
+  #endpoint: Endpoint | undefined;
+
+  constructor(mesh: Pipeline, pod: ServedPod, captured: CapturedConnection, request: HttpRequest, way: Way) {
+    this.#mesh = mesh;
+    this.#pod = pod;
+    this.#captured = captured;
+    this.#request = request;
+    this.#way = way;
+  }
+
+  /** At once where a connection is there. */
+  connect(): HttpClientConnection | MeshError | Promise<HttpClientConnection | MeshError> {
+    const endpoint = this.#select();
+    if (!endpoint) return noEndpointError(this.#way.destination);
+    const found = this.#pod.http.find(this.#keyOf(endpoint));
+    if (found) {
+      this.#proven(endpoint);
+      return found;
+    }
+    return this.#dial(endpoint);
+  }
+
+  /** The response of the endpoint as the client gets it: only proxies of the mesh may say that the mesh failed. */
+  response(head: HttpResponse, decision: ForwardDecision | undefined, facts: RequestFacts | undefined): HttpResponse {
+    const isForeign = this.#endpoint?.kind !== "tunnel" && hasNamed(head.fields, ERROR_NAMES);
+    const filters = decision?.responseFilters ?? [];
+    if (!isForeign && filters.length === 0) return head;
+    const own = isForeign ? head.fields.filter(({ name }) => name.toLowerCase() !== ERROR_FIELD) : head.fields;
+    const fields = facts ? applyResponseFilters(filters, facts, own) : own;
+    return { ...head, fields, received: undefined };
+  }
+
+  /** Tries one endpoint after the other until one is connected. */
+  async #dial(first: Endpoint): Promise<HttpClientConnection | MeshError> {
+    let failure: UpstreamFailure | undefined;
+    for (let left = MAX_ENDPOINTS, endpoint: Endpoint | undefined = first; endpoint && left > 0; left--) {
+      try {
+        const connection = await this.#open(endpoint);
+        if (connection.room > 0) {
+          this.#proven(endpoint);
+          return connection;
+        }
+        failure = {
+          flag: "CONNECT",
+          reason: "tunnel-broken",
+          message: "the connection ended at once",
+          retry: "anywhere",
+        };
+      } catch (error) {
+        failure = upstreamFailure(error);
+      }
+      if (failure.retry === "never" || this.#pod.isGone) break;
+      if (failure.retry === "elsewhere") this.#tried.add(formatSocketAddress(endpoint.address));
+      endpoint = this.#select();
+    }
+    return failure ? failureError(failure) : noEndpointError(this.#way.destination);
+  }
+
+  #select(): Endpoint | undefined {
+    const endpoint = selectEndpoint(this.#mesh, this.#way.destination, this.#tried);
+    this.#endpoint = endpoint;
+    if (endpoint) noteEndpoint(this.#way.record, this.#pod, endpoint);
+    return endpoint;
+  }
+
+  #proven(endpoint: Endpoint): void {
+    if (endpoint.kind === "tunnel") this.#way.record.between({ destinationPrincipal: endpoint.identity });
+  }
+
+  #open(endpoint: Endpoint): Promise<HttpClientConnection> {
+    const isHttp2 = this.#isHttp2;
+    const { http } = this.#pod;
+    const { permit, record, destination } = this.#way;
+    return http.open(this.#keyOf(endpoint), isHttp2, async (handler) => {
+      if (endpoint.kind !== "tunnel") {
+        const socket = await connectDirect(
+          this.#pod.stocks,
+          endpoint.address,
+          dialLimits(this.#mesh, this.#pod),
+          permit,
+        );
+        return client(socket, isHttp2, handler);
+      }
+      let connection: HttpClientConnection | undefined;
+      const service = destination.kind === "service" ? destination.service : undefined;
+      const tunnel = await openTunnel(
+        this.#mesh,
+        this.#pod,
+        this.#captured.source,
+        service,
+        endpoint,
+        record.traceId,
+        permit,
+        () => connection?.drain(),
+      );
+      connection = client(new ByteStreamDuplex(tunnel), isHttp2, handler);
+      return connection;
+    });
+  }
+
+  /** HTTP/1 or 2 as the client speaks it, but HTTP/2 where the called port is declared to speak only that. */
+  get #isHttp2(): boolean {
+    if (this.#request.version === "2") return true;
+    const { destination } = this.#way;
+    const declared = destination.kind === "service" ? destination.port.protocol : "unknown";
+    return this.#request.upgrade.length === 0 && (declared === "http2" || declared === "grpc");
+  }
+
+  #keyOf(endpoint: Endpoint): string {
+    const { address, port } = endpoint.address;
+    const version = this.#isHttp2 ? 2 : 1;
+    if (endpoint.kind !== "tunnel") return `${endpoint.kind} ${address} ${port} ${version}`;
+    return `${endpoint.workload.uid} ${endpoint.identity} ${address} ${port} ${version}`;
+  }
+}
+
+const ERROR_NAMES: ReadonlySet<string> = new Set([ERROR_FIELD]);
+
+const client = (duplex: Duplex, isHttp2: boolean, handler: HttpClientHandler): HttpClientConnection => {
+  const connection = isHttp2
+    ? new Http2Client(duplex, ENDPOINT_HTTP2, handler)
+    : new Http1Client(duplex, ENDPOINT_HTTP1, handler);
+  // Sockets are paused until somebody reads them.
+  duplex.resume();
+  return connection;
+};
+
+/** The Service's port that a rule sends the request to. */
+const backendOf = (
+  snapshot: Snapshot,
+  { backend }: ForwardDecision,
+  called: Reachable["called"],
+): Reachable | MeshError => {
+  const service = sharedGet(snapshot.services, backend.service);
+  const port = service?.ports.find((candidate) => candidate.port === backend.port);
+  if (service && port) return { kind: "service", service, port, called };
+  const message = `the backend ${backend.service}:${backend.port} is not known`;
+  return { ...upstreamError("invalid-backend", message, "NC"), status: 500 };
+};
+
+/** The request as the rule's filters make it; the same where they change nothing. */
+const routedRequest = (request: HttpRequest, { request: routed }: ForwardDecision): HttpRequest => {
+  const { authority, target, fields } = routed;
+  const isSame = authority === request.authority && target === request.target && fields === request.fields;
+  return isSame ? request : { ...request, authority, target, fields, received: undefined };
+};
+
+const NO_ROUTE: MeshError = {
+  status: 404,
+  grpcStatus: "UNIMPLEMENTED",
+  code: "no-route",
+  message: "no rule of the routes of this service matches the request",
+  flag: "NR",
+};
+
+const noEndpointError = (destination: Reachable): MeshError => {
+  const { reason, message } = noEndpoint(destination);
+  return upstreamError(reason, message, "UH");
+};
+
+/** The way to the endpoint failed: nothing of the request was sent. */
+const failureError = ({ flag, reason, message }: UpstreamFailure): MeshError =>
+  flag === "DENY"
+    ? { status: 403, grpcStatus: "PERMISSION_DENIED", code: reason, message, flag: "UAEX" }
+    : upstreamError(reason, message);

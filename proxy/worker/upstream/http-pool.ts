@@ -1,0 +1,128 @@
+import type { HttpClientConnection, HttpClientHandler } from "../../http/message.ts";
+
+/** Makes one connection. What happens on it has to be told. */
+export type DialHttp = (handler: HttpClientHandler) => Promise<HttpClientConnection>;
+
+/** The connections to one endpoint. */
+interface Group {
+  /** The last that became free is taken first, so that those that are not needed grow old. */
+  readonly connections: HttpClientConnection[];
+  dialing: Promise<HttpClientConnection> | undefined;
+}
+
+/**
+ * The HTTP connections that a pod has to endpoints. In HTTP/1.1 each carries one request at a time, in HTTP/2 as many as the
+ * endpoint allows: callers that come while the first is being made wait for it.
+ */
+export class HttpPool {
+  readonly #groups = new Map<string, Group>();
+  readonly #all = new Set<HttpClientConnection>();
+  /** When a connection in HTTP/2 was seen without requests first. */
+  readonly #idleSince = new WeakMap<HttpClientConnection, number>();
+  readonly #now: () => number;
+  #isDraining = false;
+
+  /** @param now milliseconds of a clock that only goes forward */
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  get size(): number {
+    return this.#all.size;
+  }
+
+  /** A connection with room for a request, if there is one. @param key says the endpoint, the credentials and the version */
+  find(key: string): HttpClientConnection | undefined {
+    const connections = this.#groups.get(key)?.connections;
+    if (!connections) return undefined;
+    for (let at = connections.length - 1; at >= 0; at--) {
+      const connection = connections[at];
+      if (connection && connection.room > 0) return connection;
+    }
+    return undefined;
+  }
+
+  /**
+   * Makes a connection, or waits for the one that is being made where it may be shared.
+   * @throws what `dial` throws
+   */
+  async open(key: string, isShared: boolean, dial: DialHttp): Promise<HttpClientConnection> {
+    if (!isShared) return this.#dial(key, dial);
+    const group = this.#group(key);
+    while (group.dialing) {
+      const shared = await group.dialing;
+      if (shared.room > 0) return shared;
+    }
+    const dialing = this.#dial(key, dial);
+    group.dialing = dialing;
+    try {
+      return await dialing;
+    } finally {
+      group.dialing = undefined;
+    }
+  }
+
+  /** Lets go of what has carried nothing for `idleMs`. Call it now and then. */
+  sweep(idleMs: number): void {
+    for (const connection of this.#all) {
+      if (connection.open > 0) this.#idleSince.delete(connection);
+      else if (this.#now() - this.#idleSince.getOrInsert(connection, this.#now()) >= idleMs) connection.drain();
+    }
+  }
+
+  /** Every connection ends with what it is at. */
+  drain(): void {
+    this.#isDraining = true;
+    for (const connection of this.#all) connection.drain();
+  }
+
+  close(): void {
+    this.#isDraining = true;
+    for (const connection of this.#all) connection.destroy("the pod is gone");
+  }
+
+  async #dial(key: string, dial: DialHttp): Promise<HttpClientConnection> {
+    let connection: HttpClientConnection | undefined;
+    let isGone = false;
+    const made = await dial({
+      idle: () => {
+        if (!connection) return;
+        if (this.#isDraining && connection.open === 0) connection.drain();
+        else this.#refresh(key, connection);
+      },
+      leaving: () => connection && this.#remove(key, connection),
+      closed: () => {
+        isGone = true;
+        if (!connection) return;
+        this.#remove(key, connection);
+        this.#all.delete(connection);
+      },
+    });
+    connection = made;
+    if (isGone) return made;
+    this.#all.add(made);
+    // What still comes while it drains has a connection of its own, which ends after it.
+    if (!this.#isDraining) this.#group(key).connections.push(made);
+    return made;
+  }
+
+  /** It was used last. */
+  #refresh(key: string, connection: HttpClientConnection): void {
+    if (connection.version !== "1.1") return;
+    const connections = this.#groups.get(key)?.connections;
+    const at = connections?.indexOf(connection) ?? -1;
+    if (at >= 0) connections?.push(...connections.splice(at, 1));
+  }
+
+  #remove(key: string, connection: HttpClientConnection): void {
+    const group = this.#groups.get(key);
+    if (!group) return;
+    const at = group.connections.indexOf(connection);
+    if (at >= 0) group.connections.splice(at, 1);
+    if (group.connections.length === 0 && !group.dialing) this.#groups.delete(key);
+  }
+
+  #group(key: string): Group {
+    return this.#groups.getOrInsertComputed(key, () => ({ connections: [], dialing: undefined }));
+  }
+}
