@@ -29,7 +29,7 @@ const PACKAGE_MANAGERS: readonly PackageManager[] = [
   {
     program: "pacman",
     install: ["pacman", "-S", "--noconfirm"],
-    names: { uidmap: "shadow", mount: "util-linux", hostname: "inetutils", ...FOR_TESTS },
+    names: { uidmap: "shadow", mount: "util-linux", hostname: "inetutils", ...FOR_TESTS, python3: "python" },
   },
   {
     program: "apk",

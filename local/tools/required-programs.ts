@@ -18,7 +18,9 @@ export type PackageName =
   | "curl"
   | "nghttp2-client"
   | "nghttp2-server"
-  | "faketime";
+  | "faketime"
+  | "wrk"
+  | "python3";
 
 export const REQUIRED_PROGRAMS: readonly RequiredProgram[] = [
   { name: "ip", package: "iproute2", purpose: "makes the networks of nodes and pods" },
@@ -37,6 +39,8 @@ export const TEST_PROGRAMS: readonly RequiredProgram[] = [
   { name: "nghttp", package: "nghttp2-client", purpose: "asks HTTP/2 servers in the tests" },
   { name: "h2load", package: "nghttp2-client", purpose: "asks HTTP/2 servers for much at once in the tests" },
   { name: "nghttpd", package: "nghttp2-server", purpose: "answers HTTP/2 clients in the tests" },
+  { name: "wrk", package: "wrk", purpose: "asks HTTP/1.1 servers for as much as they give in the tests" },
+  { name: "python3", package: "python3", purpose: "serves files in the tests" },
   { name: "faketime", package: "faketime", purpose: "sets clocks for single processes in the tests" },
 ];
 
