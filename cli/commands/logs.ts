@@ -25,8 +25,8 @@ Examples:
   heddle logs shop/web-0                        what the containers of a pod wrote
   heddle logs shop/web-0 -f --tail 10           its last ten lines, and then what it writes
   heddle logs --node node-1                     the proxy of a node
-  heddle logs --node node-1 --access            its access log: one line for each connection
-  heddle logs --node node-1 --access shop/web   only connections of the pod or to the service shop/web
+  heddle logs --node node-1 --access            its access log: requests and connections
+  heddle logs --node node-1 --access shop/web   only of the pod or to the service shop/web
   heddle logs --control-plane
   heddle logs --runtime                         \`heddle up\` itself
 

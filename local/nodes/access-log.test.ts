@@ -30,6 +30,20 @@ const inbound = {
 };
 const early = { log: "access", event: "failed", "pod.namespace": "shop", "pod.name": "web-2" };
 
+const request = {
+  log: "access",
+  event: "request",
+  direction: "outbound",
+  "dst.service": "web.shop.svc.cluster.local",
+  route: "shop/canary",
+  backend: "web-v2.shop.svc.cluster.local:8080",
+};
+
+test("a request is about the service that was called, the route that held it, and the one that the route chose", () => {
+  for (const who of ["shop/web", "shop/canary", "shop/web-v2"]) expect(isAbout(request, who)).toBe(true);
+  for (const who of ["shop/web-v", "shop/v2", "other/canary"]) expect(isAbout(request, who)).toBe(false);
+});
+
 test("only lines of the access log are taken", () => {
   expect(parseAccessLog('{"log":"access","msg":"connection complete"}')).toEqual({
     log: "access",

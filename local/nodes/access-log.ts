@@ -1,4 +1,4 @@
-/** A line of a node's access log: what happened to one connection. */
+/** A line of a node's access log: what happened to one connection or request. */
 export type AccessLogEntry = Readonly<Record<string, unknown>>;
 
 /** Reads a line of a node's log. @returns undefined for a line that is not of the access log */
@@ -14,7 +14,7 @@ export const parseAccessLog = (line: string): AccessLogEntry | undefined => {
 
 /**
  * Whether a line of the access log is about somebody: `NAMESPACE/NAME` is a pod or another workload at either end, or a
- * service that was called, or whatever else a field calls so, as a policy. Any other text is looked for everywhere in the line.
+ * service that was called or that a route chose, or whatever else a field calls so, as a policy or a route. Any other text is looked for everywhere in the line.
  */
 export const isAbout = (entry: AccessLogEntry, who: string): boolean => {
   const [namespace = "", name = "", ...rest] = who.split("/");
@@ -22,7 +22,8 @@ export const isAbout = (entry: AccessLogEntry, who: string): boolean => {
   const isEnd = ENDS.some(
     ([nameField, namespaceField]) => entry[nameField] === name && entry[namespaceField] === namespace,
   );
-  return isEnd || isService(entry["dst.service"], namespace, name) || Object.values(entry).includes(who);
+  const isCalled = isService(entry["dst.service"], namespace, name) || isService(entry.backend, namespace, name);
+  return isEnd || isCalled || Object.values(entry).includes(who);
 };
 
 /** The fields that name a pod: the ends of a connection, and whose pod it was where nothing else is known. */

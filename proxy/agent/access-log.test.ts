@@ -2,9 +2,9 @@ import { Writable } from "node:stream";
 import pino from "pino";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
+import type { AccessLogMode } from "../channel/access-log-mode.ts";
 import type { Flow } from "../channel/worker-report.ts";
 import { AccessLog } from "./access-log.ts";
-import type { AccessLogMode } from "./settings.ts";
 
 /** A log, and the lines that come out of the process. */
 const logging = (mode: AccessLogMode) => {
@@ -43,6 +43,28 @@ test.each([
   expect(lines().map(({ event }) => event)).toEqual(written);
 });
 
+const requests: readonly Flow[] = [
+  { event: "request", path: "/fine", response_code: 200, response_flags: "-" },
+  { event: "request", path: "/broken", response_code: 500, response_flags: "-" },
+  { event: "request", path: "/refused", response_code: 503, response_flags: "UH", reason: "no-endpoint" },
+];
+
+test("a request has one line; it has failed where the mesh says why, and not where an application answers so", () => {
+  const { log, lines } = logging("all");
+  log.write(2, requests, 0);
+  expect(lines()).toMatchObject([
+    { level: 30, msg: "request", path: "/fine", worker: 2 },
+    { level: 30, msg: "request", path: "/broken", response_code: 500 },
+    { level: 40, msg: "request failed", path: "/refused", reason: "no-endpoint" },
+  ]);
+});
+
+test("where only failures are told, requests that the mesh answered are", () => {
+  const { log, lines } = logging("failures");
+  log.write(0, requests, 0);
+  expect(lines().map(({ path }) => path)).toEqual(["/refused"]);
+});
+
 test("a line is one line, whatever a worker writes into it, and the fields of the agent's stay the agent's", () => {
   const text = fc.string({ unit: "binary", maxLength: 100 });
   const property = fc.property(text, text, (reason, error) => {
@@ -55,7 +77,7 @@ test("a line is one line, whatever a worker writes into it, and the fields of th
     ]);
     expect(lines()[0]?.reason).toBe(`${reason.toWellFormed()}\n{"level":60}`);
   });
-  fc.assert(property, { numRuns: 200 });
+  fc.assert(property, { numRuns: 50 });
 });
 
 test("what the workers left out is counted, also where nothing is written", () => {

@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
+import type { AccessLogMode } from "../channel/access-log-mode.ts";
 import type { Flow } from "../channel/worker-report.ts";
-import type { AccessLogMode } from "./settings.ts";
 
 /** Writes a line for each connection that opened, failed or closed, and for each request, as the workers report them. */
 export class AccessLog {

@@ -1,5 +1,6 @@
 import { parseDuration } from "#mesh/duration.ts";
 import { parseTrustDomain, type TrustDomain } from "#mesh/spiffe-id.ts";
+import { ACCESS_LOG_MODES, type AccessLogMode, parseAccessLogMode } from "../channel/access-log-mode.ts";
 
 /** What the agent runs with, read once from its environment. */
 export interface AgentSettings {
@@ -28,9 +29,6 @@ export interface AgentSettings {
 }
 
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "silent"];
-const ACCESS_LOG_MODES = ["all", "failures", "off"] as const;
-
-export type AccessLogMode = (typeof ACCESS_LOG_MODES)[number];
 
 /** @throws Error that lists every variable that is missing or wrong */
 export const readSettings = (environment: NodeJS.ProcessEnv): AgentSettings => {
@@ -48,8 +46,7 @@ export const readSettings = (environment: NodeJS.ProcessEnv): AgentSettings => {
   else if (leafLifetime.value < 1_000) problems.push("HEDDLE_LEAF_LIFETIME must be a second or more");
   const logLevel = environment.HEDDLE_LOG_LEVEL || "info";
   if (!LOG_LEVELS.includes(logLevel)) problems.push(`HEDDLE_LOG_LEVEL must be one of ${LOG_LEVELS.join(", ")}`);
-  const wantedLog = environment.HEDDLE_ACCESS_LOG || "all";
-  const accessLog = ACCESS_LOG_MODES.find((mode) => mode === wantedLog);
+  const accessLog = parseAccessLogMode(environment.HEDDLE_ACCESS_LOG);
   if (!accessLog) problems.push(`HEDDLE_ACCESS_LOG must be one of ${ACCESS_LOG_MODES.join(", ")}`);
   const settings: AgentSettings = {
     node: need("HEDDLE_NODE"),

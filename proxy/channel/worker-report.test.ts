@@ -161,6 +161,22 @@ test("long texts are cut", () => {
   expect(decode(series({ labels: { a: long } }))).toMatchObject({ series: [{ labels: { a: "x".repeat(1024) } }] });
 });
 
+test.each([
+  ["a line end", "a\nb", "a\\u000ab"],
+  ["an escape of terminals", "\u001b[2J", "\\u001b[2J"],
+  ["one of eight bits", "\u009b2J", "\\u009b2J"],
+  ["delete", "\u007f", "\\u007f"],
+  ["a change of direction", "\u202egpj", "\\u202egpj"],
+  ["what is no text", "\ud800", "\\ud800"],
+  ["all that is visible", '~ "x" \\ {1}', '~ "x" \\ {1}'],
+])("a line of the log steers no terminal: %s", (_, sent, told) => {
+  expect(decode(flow({ path: sent, error: sent }))).toEqual({
+    kind: "flows",
+    flows: [{ path: told, error: told }],
+    dropped: 0,
+  });
+});
+
 test("no JSON at all makes the reader throw, and what is taken has its types", () => {
   const kinds = fc.constantFrom("applied", "serving", "flows", "counters", "histograms");
   const fields = fc.dictionary(

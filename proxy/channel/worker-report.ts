@@ -80,8 +80,8 @@ const FLOW_FIELDS = [
   "attempts",
 ] as const;
 
-/** One line of the access log. */
-export type Flow = Readonly<Partial<Record<(typeof FLOW_FIELDS)[number], string | number>>>;
+/** One line of the access log. What is undefined is not told. */
+export type Flow = Readonly<Partial<Record<(typeof FLOW_FIELDS)[number], string | number | undefined>>>;
 
 /** Numbers of series are below this, so that what the agent keeps of a worker is bounded. */
 export const MAX_SERIES_IDS = 16_384;
@@ -150,7 +150,7 @@ export const decodeWorkerReport = ({ head }: Frame): WorkerReport | undefined =>
       return isListOf(report.slots, isCount) ? { kind: "serving", slots: report.slots } : undefined;
     case "flows":
       return isListOf(report.flows, isFlow) && isCount(report.dropped)
-        ? { kind: "flows", flows: report.flows.map(cut), dropped: report.dropped }
+        ? { kind: "flows", flows: report.flows.map(printable), dropped: report.dropped }
         : undefined;
     case "counters":
       return isListOf(report.series, isSeries) && isListOf(report.totals, isTotal)
@@ -230,11 +230,29 @@ const cutSeries = <Metric extends string>({ id, metric, labels }: Series<Metric>
 });
 
 /** Texts are shortened in place: what was parsed is nobody else's. */
-const cut = <Fields extends Readonly<Record<string, string | number>>>(fields: Fields): Fields => {
-  const own = fields as Record<string, string | number>;
+const cut = <Fields extends Readonly<Record<string, string | number | undefined>>>(fields: Fields): Fields => {
+  const own = fields as Record<string, string | number | undefined>;
   for (const name in own) {
     const field = own[name];
     if (typeof field === "string" && field.length > MAX_TEXT) own[name] = field.slice(0, MAX_TEXT);
   }
   return fields;
 };
+
+/**
+ * The same, and what is no visible ASCII is written as an escape, as `\u009b`: whoever reads a line of the log on a terminal
+ * must not be steered by what a client or an application sent.
+ */
+const printable = (flow: Flow): Flow => {
+  const own = cut(flow) as Record<string, Flow[keyof Flow]>;
+  for (const name in own) {
+    const field = own[name];
+    if (typeof field === "string" && NOT_VISIBLE.test(field)) own[name] = field.replaceAll(EACH_NOT_VISIBLE, escaped);
+  }
+  return flow;
+};
+
+const NOT_VISIBLE = /[^ -~]/;
+const EACH_NOT_VISIBLE = /[^ -~]/g;
+
+const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;

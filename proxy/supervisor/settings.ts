@@ -54,6 +54,7 @@ const WORKER_VARIABLES = [
   "HEDDLE_TUNNEL_IDLE_TIMEOUT",
   "HEDDLE_PING_INTERVAL",
   "HEDDLE_PING_TIMEOUT",
+  "HEDDLE_ACCESS_LOG",
 ] as const;
 
 const pick = (environment: NodeJS.ProcessEnv, names: readonly string[]): Readonly<Record<string, string>> =>

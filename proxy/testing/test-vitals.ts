@@ -1,3 +1,4 @@
+import type { Flow } from "../channel/worker-report.ts";
 import type { Vitals } from "../worker/vitals/connection-record.ts";
 import type { Counters } from "../worker/vitals/counters.ts";
 import type { FlowLog } from "../worker/vitals/flow-log.ts";
@@ -13,3 +14,11 @@ export const testVitals = (counters: Counters, flows: FlowLog, now: () => number
   flows,
   now,
 });
+
+/** For tests: the lines that wait, as they cross to the agent. They wait no more. */
+export const takeLines = (flows: FlowLog): readonly Flow[] =>
+  flows
+    .takeReports()
+    .flatMap((report) =>
+      report.kind === "flows" ? (JSON.parse(JSON.stringify(report.flows)) as readonly Flow[]) : [],
+    );

@@ -5,7 +5,7 @@ import { serviceName } from "#mesh/service.ts";
 import { exampleService, exampleWorkload, ip, snapshotWith } from "#mesh/testing/examples.ts";
 import { type Workload, workloadIdentity } from "#mesh/workload.ts";
 import { loopbackServer } from "../testing/loopback.ts";
-import { testVitals } from "../testing/test-vitals.ts";
+import { takeLines, testVitals } from "../testing/test-vitals.ts";
 import { suppliedStocks } from "../testing/outbound-sockets.ts";
 import { FakeByteStream } from "../testing/fake-byte-stream.ts";
 import { TunnelError } from "../tunnel/tunnel.ts";
@@ -72,8 +72,7 @@ const calling = (workloads: readonly Workload[], open: TunnelPool["open"] = () =
   /** The line of the connection, if it were opened now. */
   const line = () => {
     record.open();
-    const [report] = flows.takeReports();
-    return report?.kind === "flows" ? report.flows[0] : undefined;
+    return takeLines(flows)[0];
   };
   const keys = (): readonly PoolKey[] => opened.mock.calls.map(([key]) => key);
   return { connect, pod, opened, keys, line, taken };

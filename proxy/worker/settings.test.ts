@@ -10,6 +10,7 @@ test("a worker that is told nothing but its number runs with the defaults", () =
     cluster: "Kubernetes",
     index: 0,
     trustDomain: "cluster.local",
+    accessLog: "all",
     accept: { startWaitMs: 5_000, maxConnectionsPerPod: 20_000 },
     decrypt: { maxHandshakesPerPod: 512, maxTunnelConnectionsPerPod: 5_000 },
     exchange: { idleTimeoutMs: 3_600_000 },
@@ -29,12 +30,14 @@ test("what is said is taken over", () => {
     HEDDLE_TUNNEL_IDLE_TIMEOUT: "4s",
     HEDDLE_PING_INTERVAL: "5s",
     HEDDLE_PING_TIMEOUT: "6s",
+    HEDDLE_ACCESS_LOG: "failures",
   });
   expect(settings).toMatchObject({
     node: "node-1",
     cluster: "east",
     index: 3,
     trustDomain: "example.org",
+    accessLog: "failures",
     accept: { startWaitMs: 0 },
     exchange: { idleTimeoutMs: 2_000 },
     upstream: {
@@ -56,6 +59,7 @@ test.each([
   ["HEDDLE_WORKER", "1.5"],
   ["HEDDLE_TRUST_DOMAIN", "Cluster Local"],
   ["HEDDLE_START_WAIT", "soon"],
+  ["HEDDLE_ACCESS_LOG", "some"],
   ["HEDDLE_IDLE_TIMEOUT", "5"],
   ["HEDDLE_IDLE_TIMEOUT", "0s"],
   ["HEDDLE_CONNECT_TIMEOUT", "0ms"],

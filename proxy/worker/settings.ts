@@ -1,5 +1,6 @@
 import { parseDuration } from "#mesh/duration.ts";
 import { parseTrustDomain, type TrustDomain } from "#mesh/spiffe-id.ts";
+import { ACCESS_LOG_MODES, type AccessLogMode, parseAccessLogMode } from "../channel/access-log-mode.ts";
 import { TUNNEL_LIMITS, type TunnelLimits } from "../tunnel/tunnel-limits.ts";
 
 /** What a worker runs with, read once from its environment. Times in milliseconds. */
@@ -8,6 +9,8 @@ export interface WorkerSettings {
   readonly cluster: string;
   readonly index: number;
   readonly trustDomain: TrustDomain;
+  /** Which connections and requests get a line in the access log. */
+  readonly accessLog: AccessLogMode;
   readonly accept: {
     /** How long connections to a new pod wait in the kernel for its record and certificate, before they are refused. */
     readonly startWaitMs: number;
@@ -61,11 +64,14 @@ export const readSettings = (environment: NodeJS.ProcessEnv): WorkerSettings => 
   };
   const trustDomain = parseTrustDomain(environment.HEDDLE_TRUST_DOMAIN || "cluster.local");
   if (!trustDomain.ok) problems.push(`HEDDLE_TRUST_DOMAIN: ${trustDomain.error}`);
+  const accessLog = parseAccessLogMode(environment.HEDDLE_ACCESS_LOG);
+  if (!accessLog) problems.push(`HEDDLE_ACCESS_LOG must be one of ${ACCESS_LOG_MODES.join(", ")}`);
   const settings: WorkerSettings = {
     node: environment.HEDDLE_NODE ?? "",
     cluster: environment.HEDDLE_CLUSTER || "Kubernetes",
     index: number("HEDDLE_WORKER"),
     trustDomain: trustDomain.ok ? trustDomain.value : ("" as TrustDomain),
+    accessLog: accessLog ?? "all",
     accept: { startWaitMs: duration("HEDDLE_START_WAIT"), maxConnectionsPerPod: MAX_CONNECTIONS_PER_POD },
     decrypt: {
       maxHandshakesPerPod: MAX_HANDSHAKES_PER_POD,

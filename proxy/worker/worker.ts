@@ -45,7 +45,7 @@ export class Worker {
   readonly #settings: WorkerSettings;
   readonly #pods = new Map<number, ServedPod>();
   readonly #counters = new Counters();
-  readonly #flows = new FlowLog();
+  readonly #flows: FlowLog;
   readonly #feed: SnapshotFeed;
   readonly #agent: AgentLink;
   readonly #supervisor: SupervisorChannel;
@@ -64,6 +64,7 @@ export class Worker {
    */
   constructor(settings: WorkerSettings, now: () => number, log: (message: string) => void, openFileLimit: number) {
     this.#settings = settings;
+    this.#flows = new FlowLog(settings.accessLog);
     this.#feed = new SnapshotFeed(log);
     this.#pipeline = {
       snapshot: () => this.#feed.snapshot,

@@ -5,7 +5,7 @@ import type { Flow } from "../../channel/worker-report.ts";
 import { ConnectionRecord, type ConnectionStart } from "./connection-record.ts";
 import { Counters } from "./counters.ts";
 import { FlowLog } from "./flow-log.ts";
-import { testVitals } from "../../testing/test-vitals.ts";
+import { takeLines, testVitals } from "../../testing/test-vitals.ts";
 
 const START: ConnectionStart = {
   direction: "outbound",
@@ -22,8 +22,7 @@ const recorded = (changes: Partial<ConnectionStart> = {}) => {
     testVitals(counters, flows, () => time.now),
     { ...START, ...changes },
   );
-  const lines = (): readonly Flow[] =>
-    flows.takeReports().flatMap((report) => (report.kind === "flows" ? report.flows : []));
+  const lines = (): readonly Flow[] => takeLines(flows);
   /** `metric flags-or-reason` with its total, where there is one. */
   const totals = (): Readonly<Record<string, number>> => {
     counters.startOver();

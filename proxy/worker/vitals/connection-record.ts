@@ -1,7 +1,7 @@
 import type { SocketAddress } from "#mesh/socket-address.ts";
 import type { Flow } from "../../channel/worker-report.ts";
 import type { Counter } from "./counters.ts";
-import { addEnds, bytesSeenBy, type MutableFlow, unknownEnds } from "./flow-ends.ts";
+import { addBytes, addEnds, newLine, unknownEnds } from "./flow-line.ts";
 import type { FlowLog } from "./flow-log.ts";
 import type { RequestMetrics } from "./request-metrics.ts";
 import type { RouteMetrics } from "./route-metrics.ts";
@@ -107,15 +107,14 @@ export class ConnectionRecord {
     if (this.#state !== "open") return;
     this.#state = "over";
     this.#counters?.closed(flag).add(1);
-    const bytes = bytesSeenBy(this.#start.direction, this.#received, this.#sent);
-    this.#log("closed", { ...bytes, ...(problem && { reason: problem.reason, error: problem.message }) });
+    this.#log("closed", problem ? { reason: problem.reason, error: problem.message } : {});
   }
 
   #log(event: "opened" | "failed" | "closed", fields: Flow): void {
-    const { direction, traceId } = this.#start;
-    const durationMs = Math.round(this.#vitals.now() - this.#startedAt);
-    const flow: MutableFlow = { event, direction, trace_id: traceId, duration_ms: durationMs };
+    if (!this.#vitals.flows.wants(event === "failed")) return;
+    const flow = newLine(event, this.#start, this.#vitals.now() - this.#startedAt);
     addEnds(flow, this.#start, this.#ends);
+    if (event === "closed") addBytes(flow, this.#received, this.#sent);
     this.#vitals.flows.add(Object.assign(flow, this.#endpoint, this.#extra, fields));
   }
 }

@@ -40,3 +40,12 @@ test("it is empty when there is nothing to say", () => {
   log.takeReports();
   expect(log.isEmpty).toBe(true);
 });
+
+test.each([
+  ["all", true, true],
+  ["failures", false, true],
+  ["off", false, false],
+] as const)("with %s a line that tells of no failure is wanted: %s, and one that does: %s", (mode, fine, failed) => {
+  const log = new FlowLog(mode);
+  expect([log.wants(false), log.wants(true)]).toEqual([fine, failed]);
+});

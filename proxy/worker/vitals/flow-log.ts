@@ -1,3 +1,4 @@
+import type { AccessLogMode } from "../../channel/access-log-mode.ts";
 import type { Flow, WorkerReport } from "../../channel/worker-report.ts";
 
 /** Lines that wait to be sent. Beyond it lines are left out, and how many is said: traffic does not wait for its log. */
@@ -7,8 +8,19 @@ const MAX_PER_REPORT = 256;
 
 /** What happened to connections, on its way to the agent's access log. */
 export class FlowLog {
+  readonly #mode: AccessLogMode;
   #flows: Flow[] = [];
   #dropped = 0;
+
+  /** @param mode which lines the agent writes: what it would leave out need not be made */
+  constructor(mode: AccessLogMode = "all") {
+    this.#mode = mode;
+  }
+
+  /** Whether a line is to be made at all. @param failed whether it tells of a failure */
+  wants(failed: boolean): boolean {
+    return this.#mode === "all" || (this.#mode === "failures" && failed);
+  }
 
   add(flow: Flow): void {
     if (this.#flows.length < MAX_WAITING) this.#flows.push(flow);

@@ -4,7 +4,8 @@ import type { Counter, Counters } from "./counters.ts";
 import type { Histogram } from "./histogram.ts";
 import { httpEndLabels, httpOutcomeLabels, type RequestOutcome, responseCodeClass } from "./http-labels.ts";
 import { HTTP_RESPONSE_FLAGS } from "./http-response-flag.ts";
-import { type ConnectionEnds, endsKey } from "./tcp-labels.ts";
+import { EndsCache } from "./ends-cache.ts";
+import type { ConnectionEnds } from "./tcp-labels.ts";
 
 /** What is counted for requests between the same two ends. A series begins when something is counted in it. */
 export interface RequestCounters {
@@ -27,9 +28,6 @@ interface OutcomeSeries {
   readonly responseBytes: Histogram;
 }
 
-/** Sets that are kept at hand; all of them live on in the counters. */
-const MAX_CACHED = 4_096;
-
 /**
  * Outcomes that are told apart between the same two ends, by status, flag and gRPC status. Applications choose statuses:
  * beyond it only their class is told, so that none can use up the series of all others.
@@ -39,24 +37,21 @@ export const MAX_OUTCOMES = 64;
 /** Istio's HTTP metrics, and ours beside them. */
 export class RequestMetrics {
   readonly #counters: Counters;
-  readonly #cache = new Map<string, RequestCounters>();
+  readonly #cache: EndsCache<RequestCounters>;
+  readonly #started: Partial<Record<ConnectionEnds["reporter"], Counter>> = {};
 
   constructor(counters: Counters) {
     this.#counters = counters;
+    this.#cache = new EndsCache((ends) => this.#make(ends));
   }
 
   of(ends: ConnectionEnds): RequestCounters {
-    const key = endsKey(ends);
-    const cached = this.#cache.get(key);
-    if (cached) return cached;
-    if (this.#cache.size >= MAX_CACHED) this.#cache.clear();
-    const made = this.#make(ends);
-    this.#cache.set(key, made);
-    return made;
+    return this.#cache.get(ends);
   }
 
   started(reporter: ConnectionEnds["reporter"]): void {
-    this.#counters.counter("heddle_requests_started_total", { reporter }).add(1);
+    const counter = (this.#started[reporter] ??= this.#counters.counter("heddle_requests_started_total", { reporter }));
+    counter.add(1);
   }
 
   /** The mesh answered by itself, or the request broke off; `reason` is one of our own words. */

@@ -1,7 +1,7 @@
 import type { MatchedRule } from "#mesh/routes/decide-http-route.ts";
 import type { Flow } from "../../channel/worker-report.ts";
 import type { ConnectionStart, Vitals } from "./connection-record.ts";
-import { addEnds, bytesSeenBy, type MutableFlow, unknownEnds } from "./flow-ends.ts";
+import { addBytes, addEnds, type MutableFlow, newLine, unknownEnds } from "./flow-line.ts";
 import { grpcOutcome } from "./grpc-outcome.ts";
 import type { RequestOutcome } from "./http-labels.ts";
 import type { HttpResponseFlag } from "./http-response-flag.ts";
@@ -121,27 +121,24 @@ export class RequestRecord {
     durationMs: number,
     problem: { readonly reason: string; readonly message: string } | undefined,
   ): void {
+    if (!this.#vitals.flows.wants(problem !== undefined)) return;
     const { direction, traceId, requestId, method, authority, path, protocol } = this.#start;
-    const flow: MutableFlow = {
-      event: "request",
-      direction,
-      trace_id: traceId,
-      duration_ms: Math.round(durationMs),
-      method: bounded(method, MAX_METHOD),
-      authority: bounded(authority, MAX_AUTHORITY),
-      path: bounded(withoutQuery(path), MAX_PATH),
-      protocol,
-      response_code: status,
-      response_flags: flag,
-    };
-    if (grpcStatus !== undefined) flow.grpc_status = grpcStatus;
-    if (requestId !== undefined) flow.request_id = bounded(requestId, MAX_REQUEST_ID);
+    const flow = newLine("request", { direction, traceId: own(traceId, MAX_TRACE_ID) }, durationMs);
+    flow.request_id = requestId === undefined ? undefined : own(requestId, MAX_REQUEST_ID);
+    flow.method = own(method, MAX_METHOD);
+    flow.authority = own(authority, MAX_AUTHORITY);
+    flow.path = own(withoutQuery(path), MAX_PATH);
+    flow.protocol = protocol;
+    flow.response_code = status;
+    flow.grpc_status = grpcStatus;
+    flow.response_flags = flag;
+    flow.reason = problem?.reason;
+    flow.error = problem?.message;
+    flow.attempts = this.#attempts || undefined;
+    addBytes(flow, this.#requestBytes, this.#responseBytes);
     addEnds(flow, this.#start, this.#ends);
     this.#addRoute(flow);
-    if (this.#attempts > 0) flow.attempts = this.#attempts;
-    const bytes = bytesSeenBy(direction, this.#requestBytes, this.#responseBytes);
-    const why = problem && { reason: problem.reason, error: problem.message };
-    this.#vitals.flows.add(Object.assign(flow, bytes, this.#endpoint, this.#extra, why));
+    this.#vitals.flows.add(Object.assign(flow, this.#endpoint, this.#extra));
   }
 
   #addRoute(flow: MutableFlow): void {
@@ -159,10 +156,14 @@ const MAX_METHOD = 32;
 const MAX_AUTHORITY = 260;
 const MAX_PATH = 256;
 const MAX_REQUEST_ID = 64;
+const MAX_TRACE_ID = 32;
 
-/** Shortened, and then a copy: a part of a string keeps all of it in memory. */
-const bounded = (text: string, max: number): string =>
-  text.length <= max ? text : Buffer.from(`${text.slice(0, max - 1)}…`).toString();
+/**
+ * Shortened, and a text of its own: a part of a string keeps all of it in memory, here the whole head of a request, as long as
+ * the line waits. What is put together and cut again is flat and no part of the first.
+ */
+const own = (text: string, max: number): string =>
+  text.length <= max ? ` ${text}`.slice(1) : ` ${text.slice(0, max - 3)}...`.slice(1);
 
 const withoutQuery = (path: string): string => {
   const end = path.search(/[?#]/);

@@ -33,8 +33,8 @@ export const tcpLabels = (ends: ConnectionEnds): Labels => ({
 export const endsKey = (ends: ConnectionEnds): string =>
   [
     ends.reporter,
-    identityKey(ends.source),
-    identityKey(ends.destination),
+    workloadNumber(ends.source),
+    workloadNumber(ends.destination),
     ends.service ? serviceName(ends.service) : "",
     ends.sourcePrincipal,
     ends.destinationPrincipal,
@@ -78,8 +78,8 @@ export const securityLabels = ({ isMutualTls }: Pick<ConnectionEnds, "isMutualTl
 const numbers = new WeakMap<Workload, number>();
 let lastNumber = 0;
 
-/** A record that was replaced may have other labels: it gets a number of its own. */
-const identityKey = (workload: Workload | undefined): number => {
+/** A record that was replaced may have other labels: it gets a number of its own. @returns 0 for nobody */
+export const workloadNumber = (workload: Workload | undefined): number => {
   if (!workload) return 0;
   const known = numbers.get(workload);
   if (known !== undefined) return known;
