@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { parseOptions } from "./options.ts";
 
-const MESH = { kind: "mesh", rounds: 3, seconds: 5, isQuick: false, json: undefined };
+const MESH = { kind: "mesh", rounds: 3, seconds: 5, isQuick: false, only: "", json: undefined };
 
 test.each([
   [[], MESH],
@@ -11,6 +11,7 @@ test.each([
   [["wire", "--json", "out.json"], { ...MESH, kind: "wire", seconds: 1, json: "out.json" }],
   [["hop"], { ...MESH, kind: "hop" }],
   [["floods"], { ...MESH, kind: "floods", seconds: 2 }],
+  [["floods", "--only", "ping"], { ...MESH, kind: "floods", seconds: 2, only: "ping" }],
   [["wire", "--help"], { kind: "help" }],
 ])("%j is understood", (args, expected) => {
   expect(parseOptions(args)).toEqual({ ok: true, value: expected });
@@ -21,6 +22,7 @@ test.each([
   [["mesh", "wire"], "one thing at a time"],
   [["--rounds", "0"], "--rounds: 1 to 100"],
   [["--seconds", "1.5"], "--seconds: 1 to 60"],
+  [["wire", "--only", "ping"], "among floods"],
   [["--rouds", "1"], "--rouds"],
 ])("%j is refused with words", (args, words) => {
   const parsed = parseOptions(args);

@@ -10,6 +10,8 @@ export type BenchOptions =
       /** Of one measurement. */
       readonly seconds: number;
       readonly isQuick: boolean;
+      /** Of the floods, those whose id begins with this. */
+      readonly only: string;
       /** Where the numbers are written to. */
       readonly json: string | undefined;
     };
@@ -25,6 +27,7 @@ export const HELP = `npm run bench -- [mesh|hop|wire|floods] [options]
   --rounds N       how often everything is measured (3)
   --seconds S      how long one measurement lasts (5; wire: 1, floods: 2)
   --quick          one round of one second: to see that it works, not to compare
+  --only ID        of the floods: those whose id begins so
   --json FILE      write every number to a file
   --help
 
@@ -45,13 +48,14 @@ export const parseOptions = (args: readonly string[]): Result<BenchOptions, stri
   if (kind !== "mesh" && kind !== "hop" && kind !== "wire" && kind !== "floods") {
     return err(`${JSON.stringify(kind)} is nothing to measure: mesh, hop, wire or floods`);
   }
+  if (values.only && kind !== "floods") return err("--only chooses among floods");
   if (rest.length > 0) return err(`one thing at a time, not also ${rest.join(", ")}`);
   const isQuick = values.quick;
   const rounds = count(values.rounds, isQuick ? 1 : 3, MOST_ROUNDS, "--rounds");
   if (!rounds.ok) return rounds;
   const seconds = count(values.seconds, isQuick ? 1 : DEFAULT_SECONDS[kind], MOST_SECONDS, "--seconds");
   if (!seconds.ok) return seconds;
-  return ok({ kind, rounds: rounds.value, seconds: seconds.value, isQuick, json: values.json });
+  return ok({ kind, rounds: rounds.value, seconds: seconds.value, isQuick, only: values.only, json: values.json });
 };
 
 const parsedArgs = (args: readonly string[]) => {
@@ -64,6 +68,7 @@ const parsedArgs = (args: readonly string[]) => {
           rounds: { type: "string" },
           seconds: { type: "string" },
           quick: { type: "boolean", default: false },
+          only: { type: "string", default: "" },
           json: { type: "string" },
           help: { type: "boolean", short: "h", default: false },
         },

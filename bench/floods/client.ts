@@ -31,6 +31,8 @@ const APPLICATION_SERVERS: Readonly<Record<Application, Server>> = {
       while (!socket.destroyed && socket.write(PIECE));
     };
     socket.on("error", () => undefined).on("drain", send);
+    // An answer of HTTP/1 whose content has no end, and in a tunnel bytes like others.
+    socket.write("HTTP/1.1 200 OK\r\n\r\n");
     send();
   }),
 };

@@ -30,7 +30,7 @@ const REST_MS = 200;
 
 /** Every flood against both targets, with a client that behaves well beside it: first without the flood, then with it, in turn. */
 export const runFloodsBench = async (
-  { rounds, seconds }: { readonly rounds: number; readonly seconds: number },
+  { rounds, seconds, only }: { readonly rounds: number; readonly seconds: number; readonly only: string },
   say: (line: string) => void,
 ): Promise<FloodReport> => {
   const cores = chooseCores(allowedCores());
@@ -40,7 +40,7 @@ export const runFloodsBench = async (
     for (const kind of TARGETS) await stage.ask(kind, WARM_UP_SECONDS);
     for (const kind of TARGETS) {
       for (const flood of FLOODS) {
-        if (flood.only !== undefined && flood.only !== kind) continue;
+        if ((flood.only !== undefined && flood.only !== kind) || !flood.id.startsWith(only)) continue;
         say(`${kind}: ${flood.title}`);
         await stage.flood(flood, kind, WARM_UP_SECONDS);
         for (let round = 0; round < rounds; round++) {

@@ -4,7 +4,7 @@ import { data, headers, type Pairs } from "#wire/http2/testing/raw-frames.ts";
 export const TARGETS = ["http2", "tunnel"] as const;
 export type TargetKind = (typeof TARGETS)[number];
 
-/** What applications of the tunnel's server do; a request to the other server names the same as its path. */
+/** What applications do: a tunnel is asked for by the port of one; a request names it in its path, with the port. */
 export const APPLICATIONS = ["echo", "read", "held", "large"] as const;
 export type Application = (typeof APPLICATIONS)[number];
 export type Ports = Readonly<Record<Application, number>>;
@@ -32,7 +32,7 @@ export const target = (kind: TargetKind, ports: Ports): Target =>
           [":method", "POST"],
           [":scheme", "http"],
           [":authority", "shop"],
-          [":path", `/${application}`],
+          [":path", `/${application}/${ports[application]}`],
         ],
       }
     : {

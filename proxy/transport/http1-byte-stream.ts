@@ -30,6 +30,7 @@ export class Http1ByteStream {
   readonly #handler: ByteStreamHandler;
   readonly #output = new Output();
   #isFlushDue = false;
+  #isResting = false;
   #isEnding = false;
   #wasFull = false;
   #isGone = false;
@@ -40,11 +41,11 @@ export class Http1ByteStream {
     this.#handler = handler;
     duplex.allowHalfOpen = true;
     readBytes(duplex, (chunk) => this.#guard(() => handler.data(chunk)));
-    duplex.once("finish", () => this.#handler.finished?.());
-    duplex.once("end", () => this.#guard(() => handler.ended()));
+    duplex.on("finish", () => this.#handler.finished?.());
+    duplex.on("end", () => this.#guard(() => handler.ended()));
     duplex.on("drain", this.#flush);
     duplex.on("error", (error: Error) => (this.#reason = error.message));
-    duplex.once("close", this.#onClose);
+    duplex.on("close", this.#onClose);
     if (duplex.destroyed || duplex.readableEnded) setImmediate(this.#onClose);
   }
 
@@ -68,6 +69,7 @@ export class Http1ByteStream {
   /** @param bytes are copied */
   write(bytes: Uint8Array): void {
     if (this.#isEnding || this.#isGone) return;
+    this.#isResting = false;
     this.#output.append(bytes);
     this.#flushSoon();
   }
@@ -86,9 +88,10 @@ export class Http1ByteStream {
     else this.#duplex.pause();
   }
 
-  /** The connection has nothing to send for a while: it needs no room. */
+  /** The connection has nothing more to send for a while than what was written: after that it needs no room. */
   rest(): void {
     if (this.#output.length === 0) this.#output.trim();
+    else this.#isResting = true;
   }
 
   /** Breaks the connection off so that the peer cannot take it for an end: by RST where there is one. */
@@ -127,6 +130,7 @@ export class Http1ByteStream {
     const duplex = this.#duplex;
     if (this.#isGone || duplex.destroyed || duplex.writableNeedDrain) return;
     if (this.#output.length > 0) this.#send(this.#output.take());
+    if (this.#isResting) this.#output.trim();
     if (this.#isEnding) {
       duplex.end();
       return;

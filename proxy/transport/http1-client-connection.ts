@@ -5,7 +5,8 @@ import { DEFAULT_CONNECTION } from "#wire/http1/encode-head.ts";
 import { Http1Error } from "#wire/http1/http1-error.ts";
 import { RequestWriter } from "#wire/http1/request-writer.ts";
 import { ResponseReader } from "#wire/http1/response-reader.ts";
-import { BUFFERED_BYTES, Http1ByteStream } from "./http1-byte-stream.ts";
+import { Http1ByteStream } from "./http1-byte-stream.ts";
+import { ClientExchange, type ExchangeOwner } from "./http1-client-exchange.ts";
 import { Deadline } from "./http1-deadline.ts";
 import type { Http1ClientSettings } from "./http1-limits.ts";
 import { failureText, type Http1Failure, type Http1ResponseHandler, type Http1Stream } from "./http1-stream.ts";
@@ -248,6 +249,7 @@ export class Http1ClientConnection {
       try {
         // A switch closes the message by itself; until then a request with an offer has no other end than this.
         this.#writer.writeEnd(trailers);
+        this.#stream.rest();
       } catch (error) {
         this.#exchangeOwner.reset("a request was shorter than it said");
         throw error;
@@ -306,62 +308,11 @@ export class Http1ClientConnection {
   #watch(): void {
     const exchange = this.#exchange;
     if (exchange === undefined || this.#phase === "closed") return;
-    const isFull = exchange.unconsumed >= BUFFERED_BYTES;
-    this.#stream.setReading(!isFull);
+    // Whoever does not hand an answer on was told to wait: there is nothing to be read for it meanwhile.
+    const isWaiting = exchange.unconsumed > 0;
+    this.#stream.setReading(!isWaiting);
     if (this.#stream.isBlocked) return;
-    if (isFull || exchange.isTunnel || !exchange.isAnswered) this.#deadline.clear();
+    if (isWaiting || exchange.isTunnel || !exchange.isAnswered) this.#deadline.clear();
     else this.#deadline.set(this.#settings.patience.contentIdleMs);
   }
 }
-
-/** What an exchange asks of its connection. */
-interface ExchangeOwner {
-  isCurrent(exchange: ClientExchange): boolean;
-  write(exchange: ClientExchange, bytes: Uint8Array): boolean;
-  end(exchange: ClientExchange, trailers: readonly Field[]): void;
-  reset(reason: string): void;
-  consumed(): void;
-}
-
-/** A request and its answer as the connection keeps it. */
-class ClientExchange implements Http1Stream {
-  readonly #owner: ExchangeOwner;
-  handler: Http1ResponseHandler = NOBODY;
-  isRequestDone = false;
-  /** The final head came. */
-  isAnswered = false;
-  isResponseDone = false;
-  isTunnel = false;
-  unconsumed = 0;
-
-  constructor(owner: ExchangeOwner) {
-    this.#owner = owner;
-  }
-
-  write(bytes: Uint8Array): boolean {
-    return !this.#owner.isCurrent(this) || this.isRequestDone || this.#owner.write(this, bytes);
-  }
-
-  end(trailers: readonly Field[] = []): void {
-    if (this.#owner.isCurrent(this)) this.#owner.end(this, trailers);
-  }
-
-  reset(reason: string): void {
-    if (this.#owner.isCurrent(this)) this.#owner.reset(reason);
-  }
-
-  consumed(bytes: number): void {
-    const wasFull = this.unconsumed >= BUFFERED_BYTES;
-    this.unconsumed -= bytes;
-    if (wasFull && this.unconsumed < BUFFERED_BYTES && this.#owner.isCurrent(this)) this.#owner.consumed();
-  }
-}
-
-const NOBODY: Http1ResponseHandler = {
-  informational: () => undefined,
-  head: () => undefined,
-  data: () => undefined,
-  end: () => undefined,
-  writable: () => undefined,
-  reset: () => undefined,
-};

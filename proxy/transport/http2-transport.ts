@@ -76,9 +76,9 @@ export class Http2Transport {
     );
     readLent(duplex, (chunk) => this.#onData(chunk));
     duplex.on("drain", () => this.#onDrain());
-    duplex.once("end", () => this.#onEnd());
+    duplex.on("end", () => this.#onEnd());
     duplex.on("error", (error: Error) => this.#close(error.message));
-    duplex.once("close", () => this.#close("the connection was lost"));
+    duplex.on("close", () => this.#close("the connection was lost"));
     this.#timer = setTimeout(() => this.#giveUp("no SETTINGS", ERROR_CODE.settingsTimeout), patience.settingsMs);
     if (duplex.destroyed || duplex.readableEnded) setImmediate(() => this.#close("the connection was lost"));
     setImmediate(this.#flush);

@@ -87,3 +87,14 @@ test("a stream that is no socket is read as it is", async () => {
   await once(stream, "end");
   expect(text()).toBe("bytes");
 });
+
+test("a socket's first read brings little, so that whoever cannot hand it on holds little, and those after it more and more", async () => {
+  const [near, far] = await loopbackPair();
+  far.write(Buffer.alloc(200_000));
+  const { pieces, onBytes } = collected();
+  readBytes(near, onBytes);
+  await vi.waitFor(() => expect(pieces.reduce((sum, { length }) => sum + length, 0)).toBe(200_000));
+  const lengths = pieces.map(({ length }) => length);
+  expect(lengths[0]).toBe(1024);
+  expect(Math.max(...lengths)).toBeGreaterThan(16 * 1024);
+});

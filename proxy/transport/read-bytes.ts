@@ -3,6 +3,12 @@ import type { Duplex } from "node:stream";
 
 /** As much as one read of a busy socket brings. */
 const BUFFER_BYTES = 64 * 1024;
+/**
+ * A socket's first read brings no more, and each that was filled is followed by a larger one. Who asks for a hundred large answers,
+ * none of which can be handed on, has so much of each held (H2-21), and not 64 KiB.
+ */
+const FIRST_READ_BYTES = 1024;
+const GROWTH = 4;
 
 /**
  * Reads what comes from a stream of bytes. Node.js gives each read of a socket 64 KiB of its own and shrinks them afterwards:
@@ -24,12 +30,20 @@ export const readBytes = (stream: Duplex, onBytes: (bytes: Uint8Array) => void):
 const readShared = (socket: Internals, fields: Fields, onBytes: (bytes: Uint8Array) => void): void => {
   const { _handle: handle } = socket;
   if (typeof handle?.useUserBuffer !== "function") return;
-  socket[fields.buffer] = SHARED;
-  socket[fields.callback] = (length: number, buffer: Buffer): boolean => {
+  let buffer = FIRST;
+  let isFilled = false;
+  socket[fields.buffer] = buffer;
+  socket[fields.callback] = (length: number): boolean => {
+    isFilled = length === buffer.length;
     onBytes(buffer.subarray(0, length));
     return true;
   };
-  handle.useUserBuffer(SHARED);
+  socket[fields.next] = (): Buffer | undefined => {
+    if (!isFilled || buffer.length === BUFFER_BYTES) return undefined;
+    buffer = SHARED.subarray(0, GROWTH * buffer.length);
+    return buffer;
+  };
+  handle.useUserBuffer(buffer);
 };
 
 type Internals = Socket & { _handle?: { useUserBuffer?: (buffer: Uint8Array) => void } } & Record<symbol, unknown>;
@@ -38,16 +52,19 @@ type Internals = Socket & { _handle?: { useUserBuffer?: (buffer: Uint8Array) => 
 interface Fields {
   readonly buffer: symbol;
   readonly callback: symbol;
+  /** Asked after each read for the buffer of the next, if it is another. */
+  readonly next: symbol;
 }
 
 /** Undefined where this Node.js keeps them elsewhere: then sockets are read as everybody does. */
 const findFields = (): Fields | undefined => {
   const symbols = Object.getOwnPropertySymbols(new Socket());
-  const [buffer, callback] = ["kBuffer", "kBufferCb"].map((name) =>
+  const [buffer, callback, next] = ["kBuffer", "kBufferCb", "kBufferGen"].map((name) =>
     symbols.find(({ description }) => description === name),
   );
-  return buffer && callback ? { buffer, callback } : undefined;
+  return buffer && callback && next ? { buffer, callback, next } : undefined;
 };
 
 const FIELDS = findFields();
 const SHARED = Buffer.allocUnsafeSlow(BUFFER_BYTES);
+const FIRST = SHARED.subarray(0, FIRST_READ_BYTES);

@@ -8,38 +8,45 @@ import type { Http1Limits } from "./http1-limits.ts";
 
 /** Takes the content of a message out of chunks, by whatever framing. Data are views on the chunks. */
 export class ContentReader {
-  readonly #chunked: ChunkedReader;
+  readonly #limits: Http1Limits;
+  readonly #underscores: UnderscoreRule;
+  /** Not made before the first message that is chunked: many connections have none, and shall be small. */
+  #made: ChunkedReader | undefined;
+  /** Of the message that is read, if it is chunked. */
+  #chunked: ChunkedReader | undefined;
   #framing: Framing = NO_CONTENT;
   /** Of Content-Length. */
   #left = 0;
 
   constructor(limits: Http1Limits, underscores: UnderscoreRule) {
-    this.#chunked = new ChunkedReader(limits, underscores);
+    this.#limits = limits;
+    this.#underscores = underscores;
   }
 
   /** Whether all of it was read. What lasts until the connection closes never is. */
   get isDone(): boolean {
     const { kind } = this.#framing;
     if (kind === "length") return this.#left === 0;
-    if (kind === "chunked") return this.#chunked.isDone;
+    if (this.#chunked) return this.#chunked.isDone;
     return kind !== "until-close";
   }
 
   get trailers(): readonly Field[] {
-    return this.#framing.kind === "chunked" ? this.#chunked.trailers : NO_TRAILERS;
+    return this.#chunked?.trailers ?? NO_TRAILERS;
   }
 
   begin(framing: Framing): void {
     this.#framing = framing;
     if (framing.kind === "length") this.#left = framing.bytes;
-    else if (framing.kind === "chunked") this.#chunked.begin();
+    this.#chunked = framing.kind === "chunked" ? (this.#made ??= this.#makeChunked()) : undefined;
+    this.#chunked?.begin();
   }
 
   /** @returns the index after the last byte it took. */
   read(bytes: Uint8Array, from: number, onData: (data: Uint8Array) => void): number {
     const { kind } = this.#framing;
     if (kind === "none" || kind === "tunnel") return from;
-    if (kind === "chunked") return this.#chunked.read(bytes, from, onData);
+    if (this.#chunked) return this.#chunked.read(bytes, from, onData);
     const end = kind === "length" ? Math.min(bytes.length, from + this.#left) : bytes.length;
     if (kind === "length") this.#left -= end - from;
     if (end > from) onData(from === 0 && end === bytes.length ? bytes : bytes.subarray(from, end));
@@ -52,6 +59,10 @@ export class ContentReader {
     if (this.isDone || kind === "until-close") return;
     const missing = kind === "length" ? `${this.#left} bytes of Content-Length` : "the last chunk";
     throw new Http1Error("truncated", `the connection ended before ${missing} (RFC 9112 section 8)`);
+  }
+
+  #makeChunked(): ChunkedReader {
+    return new ChunkedReader(this.#limits, this.#underscores);
   }
 }
 

@@ -140,7 +140,7 @@ test("bytes that are queued one by one go out together", () => {
   expect(Buffer.concat(sent.map(({ payload }) => payload)).every((byte, index) => byte === index % 251)).toBe(true);
 });
 
-test("H2-21: a peer with closed windows gets nothing, and who writes for it is told to wait", () => {
+test("H2-21: a peer with closed windows gets nothing, and all who write for it share what may be queued", () => {
   const peer = new ScriptedPeer("server", {
     onEnd: (stream) => {
       stream.sendHead(section(OK), false);
@@ -150,9 +150,47 @@ test("H2-21: a peer with closed windows gets nothing, and who writes for it is t
   peer.send(settings([4, 0]));
   for (let index = 0; index < 50; index++) peer.send(get(2 * index + 1));
   expect(total(peer)).toBe(0);
-  expect([...peer.streams.values()].map(({ queuedBytes }) => queuedBytes)).toEqual(
-    Array.from({ length: 50 }, () => 65_536),
-  );
+  expect([...peer.streams.values()].map(({ queuedBytes }) => queuedBytes)).toEqual([
+    65_536,
+    ...Array.from({ length: 49 }, () => 16_384),
+  ]);
+});
+
+test("a stream that has nothing queued may write, whatever others have, and goes on when its turn has come", () => {
+  const peer = new ScriptedPeer("server");
+  for (const id of [1, 3]) peer.send(get(id));
+  for (const id of [1, 3]) peer.stream(id).sendHead(section(OK), false);
+  peer.send(settings([4, 40_000]), windowUpdate(0, 1_000_000));
+  expect(peer.stream(1).write(new Uint8Array(40_000 + 64 * 1024))).toBe(false);
+  expect(peer.stream(3).write(new Uint8Array(40_000))).toBe(true);
+  expect(peer.stream(3).write(new Uint8Array(1_000))).toBe(false);
+  peer.send(windowUpdate(3, 1_000));
+  peer.frames();
+  expect(peer.calls).toContain("writable 3");
+  expect(peer.calls).not.toContain("writable 1");
+  expect(peer.stream(3).write(new Uint8Array(0))).toBe(true);
+});
+
+test("what was sent of a queue leaves room for others", () => {
+  const peer = new ScriptedPeer("server");
+  for (const id of [1, 3]) peer.send(get(id));
+  for (const id of [1, 3]) peer.stream(id).sendHead(section(OK), false);
+  peer.send(settings([4, 0]));
+  expect(peer.stream(1).write(new Uint8Array(64 * 1024))).toBe(false);
+  expect(peer.stream(3).write(new Uint8Array(1_000))).toBe(false);
+  peer.send(windowUpdate(0, 1_000_000), windowUpdate(1, 64 * 1024), windowUpdate(3, 1_000));
+  peer.frames();
+  expect(peer.stream(3).write(new Uint8Array(1_000))).toBe(true);
+});
+
+test("what a stream that is gone had queued is in nobody's way", () => {
+  const peer = new ScriptedPeer("server");
+  for (const id of [1, 3]) peer.send(get(id));
+  for (const id of [1, 3]) peer.stream(id).sendHead(section(OK), false);
+  peer.send(settings([4, 0]));
+  expect(peer.stream(1).write(new Uint8Array(64 * 1024))).toBe(false);
+  peer.send(rst(1));
+  expect(peer.stream(3).write(new Uint8Array(1_000))).toBe(true);
 });
 
 test("H2-20: one byte a frame is taken like any other, as far as the window goes", () => {

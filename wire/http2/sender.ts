@@ -15,7 +15,12 @@ import { canSend, transition } from "./stream-state.ts";
 const QUANTUM_BYTES = 16 * 1024;
 /** Bytes that go out in one turn of the event loop before streams begin to queue; the rest of the loop has a turn as well. */
 const MAX_OUTPUT_BYTES = 256 * 1024;
-/** A stream that has so much queued is told to wait, and to go on at half of it. */
+/**
+ * When the streams of a connection have so much queued together, each that has anything queued is told to wait, until it has had a
+ * turn and at most half of this is its own. A request for a large answer is some 50 bytes, and a peer may ask for a hundred
+ * and take nothing (H2-21): so much is held for it, and of each stream what was written before that was told to wait. A
+ * stream that has nothing queued may always write: none waits for another that does not flow.
+ */
 const QUEUE_BYTES = 64 * 1024;
 
 const EMPTY = new Uint8Array(0);
@@ -31,6 +36,8 @@ export class Sender {
   #window = INITIAL_PEER_SETTINGS.initialWindowSize;
   /** Streams that have something to send and room in their own window, in the order of their turns. */
   readonly #turns = new Set<StreamRecord>();
+  /** Bytes that all streams have queued. */
+  #queued = 0;
   /** Whether whoever carries the bytes has enough for now. */
   isBlocked = false;
 
@@ -99,10 +106,11 @@ export class Sender {
     }
     const sent = stream.queuedBytes === 0 && !this.#isFull ? this.#sendNow(stream, bytes) : 0;
     if (sent < bytes.length) {
+      this.#queued += bytes.length - sent;
       (stream.queue ??= new ByteQueue()).add(sent === 0 ? bytes : bytes.subarray(sent));
       this.#schedule(stream);
     }
-    stream.wantsWritable ||= stream.queuedBytes >= QUEUE_BYTES;
+    stream.wantsWritable ||= stream.queuedBytes > 0 && this.#queued >= QUEUE_BYTES;
     return !stream.wantsWritable;
   }
 
@@ -114,6 +122,7 @@ export class Sender {
 
   /** Forgets what a stream still wanted to send. */
   drop(stream: StreamRecord): void {
+    this.#queued -= stream.queuedBytes;
     stream.queue = undefined;
     stream.ending = undefined;
     stream.wantsWritable = false;
@@ -136,6 +145,7 @@ export class Sender {
       if (room <= 0) break;
       const bytes = stream.queue.take(room);
       left -= bytes.length;
+      this.#queued -= bytes.length;
       const isLast = stream.queuedBytes === 0 && stream.ending !== undefined && !stream.ending.trailers;
       this.#sendData(stream, bytes, isLast);
     }

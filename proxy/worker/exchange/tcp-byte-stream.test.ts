@@ -99,7 +99,8 @@ test("what is not consumed stops the reading, and consuming it lets it go on", a
   const total = 8 * 1024 * 1024;
   far.end(Buffer.alloc(total));
   await vi.waitFor(() => expect(near.isPaused()).toBe(true));
-  expect(reading.bytes).toBeLessThan(256 * 1024);
+  // The first read, of which nothing was handed on.
+  expect(reading.bytes).toBe(1024);
   const consuming = setInterval(() => stream.consumed(reading.bytes - consumed), 1);
   let consumed = 0;
   const consume = stream.consumed.bind(stream);

@@ -4,8 +4,6 @@ import { setResetOnClose } from "../../kernel/reset-on-close.ts";
 import { readLent } from "../../transport/read-bytes.ts";
 import type { ByteReader, ByteStream } from "../../tunnel/byte-stream.ts";
 
-/** What may be read and not handed on, in bytes: one read of a busy socket. */
-const MAX_UNCONSUMED_BYTES = 64 * 1024;
 /** From this length on pieces are gathered for a turn of the event loop: TLS gives 16 KiB at a time, and to write costs more. */
 const BULK_BYTES = 8 * 1024;
 /** So much is not gathered any longer. */
@@ -40,7 +38,7 @@ class TcpByteStream implements ByteStream {
   constructor(socket: Socket) {
     this.#socket = socket;
     setResetOnClose(socket, true);
-    socket.once("finish", () => setResetOnClose(socket, false));
+    socket.on("finish", () => setResetOnClose(socket, false));
     socket.on("error", (error: NodeJS.ErrnoException) => (this.#problem ??= error.code ?? error.message));
   }
 
@@ -54,12 +52,13 @@ class TcpByteStream implements ByteStream {
     readLent(socket, (bytes) => {
       this.#unconsumed += bytes.length;
       reader.data(bytes);
-      if (this.#unconsumed >= MAX_UNCONSUMED_BYTES) socket.pause();
+      // Whoever does not hand it on at once was told to wait: there is nothing to be read for it meanwhile.
+      if (this.#unconsumed > 0) socket.pause();
     });
-    socket.once("end", () => reader.end());
+    socket.on("end", () => reader.end());
     // After the end there is no `drain`, and what was written before it has to be told all the same.
     for (const left of ["drain", "finish"]) socket.on(left, this.#goOn);
-    socket.once("close", () => {
+    socket.on("close", () => {
       if (!this.#isReset) reader.closed(this.#howItEnded());
     });
     socket.resume();
@@ -73,7 +72,7 @@ class TcpByteStream implements ByteStream {
 
   consumed(bytes: number): void {
     this.#unconsumed -= bytes;
-    if (this.#unconsumed < MAX_UNCONSUMED_BYTES && this.#socket.isPaused()) this.#socket.resume();
+    if (this.#unconsumed === 0 && this.#socket.isPaused()) this.#socket.resume();
   }
 
   end(): void {
