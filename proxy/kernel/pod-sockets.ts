@@ -53,7 +53,7 @@ const SOCK_CLOEXEC = 0o2000000;
  * @throws Error, in particular with EADDRINUSE if a process of the pod listens there already
  */
 export const makeListener = (port: number): number => {
-  const fd = makeSocket();
+  const fd = makeSocket({ isTransparent: true });
   try {
     setSocketOption(fd, SO_REUSEADDR, 1);
     keepAlive(fd);
@@ -78,9 +78,12 @@ export const listenerProblem = (fd: number, port: number, namespace: NetworkName
   return namespaceOfSocket(fd) === namespace.identity ? undefined : "it is in another network namespace";
 };
 
-/** Makes a socket, not yet connected, that may send from any address and is not captured. Its port is chosen at connect. */
+/**
+ * Makes a socket, not yet connected, that is not captured, and may send from any address if it is `local`: who takes over a
+ * worker speaks to the outside from its pods' own addresses only. Its port is chosen at connect.
+ */
 export const makeOutbound = (kind: OutboundKind): number => {
-  const fd = makeSocket();
+  const fd = makeSocket({ isTransparent: kind === "local" });
   const ports = kind === "local" ? LOCAL_PORTS : DIRECT_PORTS;
   try {
     setSocketOption(fd, IP_BIND_ADDRESS_NO_PORT, 1);
@@ -103,14 +106,14 @@ export const keepsPortRange: boolean = ((): boolean => {
   return kept;
 })();
 
-const makeSocket = (): number => {
+const makeSocket = ({ isTransparent }: { readonly isTransparent: boolean }): number => {
   const fd = socket(hasIpv6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) throw new Error(`socket: ${lastError()}`);
   try {
     setSocketOption(fd, SO_MARK, PROXY_MARK);
     setSocketOption(fd, TCP_NODELAY, 1);
     if (hasIpv6) setSocketOption(fd, IPV6_V6ONLY, 0);
-    setSocketOption(fd, hasIpv6 ? IPV6_TRANSPARENT : IP_TRANSPARENT, 1);
+    if (isTransparent) setSocketOption(fd, hasIpv6 ? IPV6_TRANSPARENT : IP_TRANSPARENT, 1);
     return fd;
   } catch (error) {
     close(fd);

@@ -31,6 +31,22 @@ export class CaptureWatch {
     clearInterval(this.#checks);
   }
 
+  /** Brings pods that another supervisor captured up to date, and looks at every pod then. */
+  async renewAll(): Promise<void> {
+    const { turns, log, pods, isKnown } = this.#settings;
+    for (const pod of pods()) {
+      await turns
+        .run(pod.record.uid, async () => {
+          const isRenewed = isKnown(pod) && (await pod.capture.renew());
+          if (isRenewed) log("info", "rules and settings of another version are replaced", { pod: pod.title });
+        })
+        .catch((error: unknown) => {
+          log("error", "the capture of a pod stays that of another version", { pod: pod.title, error: String(error) });
+        });
+    }
+    await this.checkAll();
+  }
+
   /** Looks at every pod now. */
   async checkAll(): Promise<void> {
     const { turns, log, pods } = this.#settings;

@@ -38,6 +38,8 @@ export class Capture {
   #sysctls: Sysctls;
   readonly #isLeftBehind: boolean;
   #generation: number | undefined;
+  /** The rules that were taken over are another version's. */
+  #isOutdated = false;
   /** The rules as nft prints them: what later checks compare with. */
   #rules = "";
   #checks = 0;
@@ -69,9 +71,31 @@ export class Capture {
   async adopt({ sysctls, generation, definition }: CaptureState): Promise<void> {
     this.#sysctls = new Map(sysctls);
     const current = rulesetGeneration(this.#namespace);
-    const isKnown = definition === this.#definition && current !== undefined && current === generation;
+    this.#isOutdated = definition !== this.#definition;
+    const isKnown = !this.#isOutdated && current !== undefined && current === generation;
     this.#rules = isKnown ? await this.#list().catch(() => "") : "";
     this.#generation = this.#rules === "" ? undefined : current;
+  }
+
+  /**
+   * After {@link adopt}, when the namespace is ours: does what the version that captured it did not know of. What it set and
+   * this version does not stays, and is put back at the end.
+   * @returns whether there was anything to do. @throws Error if it cannot be done; what was in force is in force still
+   */
+  async renew(): Promise<boolean> {
+    const isOutdated = this.#isOutdated;
+    const earlier = this.#sysctls;
+    const planned = inNetworkNamespace(this.#namespace, () => planSysctls(earlier));
+    const missing = new Map([...planned].filter(([name, { set }]) => earlier.get(name)?.set !== set));
+    if (missing.size > 0) {
+      const all = new Map([...earlier, ...missing]);
+      this.#memory.keep(all);
+      inNetworkNamespace(this.#namespace, () => applySysctls(missing));
+      this.#sysctls = all;
+    }
+    if (isOutdated) await this.install();
+    this.#isOutdated = false;
+    return missing.size > 0 || isOutdated;
   }
 
   /**

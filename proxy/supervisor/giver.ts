@@ -11,6 +11,9 @@ const SETTLE_MS = 20_000;
 /** How often it says how much is left. */
 const TELL_MS = 200;
 
+const OTHER_VERSION =
+  "this supervisor goes on; upgrade to a version between, or restart the node's proxy, which refuses connections until it is up";
+
 export interface GiverEvents {
   /** Leave the path of the enrolment socket; nobody is to be told anything more. */
   readonly leave: () => void;
@@ -41,7 +44,8 @@ export class Giver {
    */
   give(connection: Socket, version: number): string | undefined {
     const objection = this.#isBusy ? "another supervisor is taking over already" : this.#objection();
-    if (version !== HAND_OVER_VERSION) return `hand-over version ${version} is not spoken, only ${HAND_OVER_VERSION}`;
+    if (version !== HAND_OVER_VERSION)
+      return `hand-over version ${version} is not spoken, only ${HAND_OVER_VERSION}; ${OTHER_VERSION}`;
     if (objection !== undefined) return objection;
     const taker = peerCredentials(socketDescriptor(connection));
     if (!mayEnterNamespaces(taker.pid)) {
@@ -70,12 +74,15 @@ export class Giver {
     const sender = new DescriptorSender(ends, bell, () => bell.destroy());
     const onMessage = (message: Taking): void => {
       if (message.kind === "withdrawn") return this.#proxy.letGo(message.uid);
-      if (isTaken) return;
+      if (isTaken || message.kind !== "taken") return;
       isTaken = true;
       this.#retire(sender, message.drainMs);
     };
     bell.on("error", () => undefined);
-    bell.on("data", takingReader(onMessage));
+    bell.on(
+      "data",
+      takingReader(onMessage, () => bell.destroy()),
+    );
     bell.once("close", () => {
       sender.close();
       if (isTaken) return;

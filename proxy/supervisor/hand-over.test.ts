@@ -2,15 +2,19 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
+import { closeDescriptors, receiveDescriptors, sendPacket } from "../channel/descriptor-channel.ts";
+import { openSupervisorChannel } from "../channel/supervisor-channel.ts";
 import { duplicate } from "../kernel/libc.ts";
 import type * as PeerCredentials from "../kernel/peer-credentials.ts";
 import { mayEnterNamespaces } from "../kernel/peer-credentials.ts";
+import { connectUnixSocket } from "../kernel/unix-socket.ts";
 import { openDescriptors } from "../testing/open-descriptors.ts";
 import { captureStateOf, mayUseNamespaces, testNamespace } from "../testing/test-namespace.ts";
 import { CapturedNamespaces } from "./captured-namespaces.ts";
 import { EnrolledPod } from "./enrolled-pod.ts";
 import type { EnrolmentRecord } from "./enrolment.ts";
 import { serveEnrolment } from "./enrolment-server.ts";
+import { decodeGiving } from "./hand-over.ts";
 import { Giver } from "./giver.ts";
 import type { Log } from "./log.ts";
 import type { NodeProxy } from "./node-proxy.ts";
@@ -118,6 +122,60 @@ test("who could not have made the sockets himself gets none, and nobody while so
   objection.mockReturnValueOnce("the one before it still has 3 connections");
   await expect(take()).rejects.toThrow("the one before it still has 3 connections");
   await taken(take);
+});
+
+/** The new one's end of a hand-over, by hand. */
+const takeByHand = async (path: string) => {
+  const connection = connectUnixSocket(path) ?? -1;
+  sendPacket(connection, {
+    payload: Buffer.from('{"version":1,"kind":"hand-over","handOver":1}\n'),
+    descriptors: [],
+  });
+  const [packets = -1, bell = -1] = await vi.waitFor(() => {
+    const [answer] = receiveDescriptors(connection);
+    return answer?.descriptors ?? expect.fail("no answer yet");
+  });
+  closeDescriptors([connection]);
+  const channel = openSupervisorChannel(
+    () => undefined,
+    () => closeDescriptors([packets]),
+    { packets, bell },
+  );
+  onTestFinished(() => channel.close());
+  return (text: string) => channel.write(Buffer.from(text));
+};
+
+test("what a newer one says that nobody here knows changes nothing, and what is no message at all ends the hand-over", async () => {
+  const { path, proxy, take, leave } = await oldSupervisor();
+  const say = await takeByHand(path);
+  say('{"kind":"greeting"}\n{"kind":"withdrawn","uid":"a"}\n');
+  await vi.waitFor(() => expect(proxy.letGo.mock.calls).toEqual([["a"]]));
+  expect([proxy.retire.mock.calls, leave.mock.calls]).toEqual([[], []]);
+  say("GET / HTTP/1.1\n");
+  await vi.waitFor(async () => expect(await taken(take)).toBeDefined());
+  expect(proxy.retire).not.toHaveBeenCalled();
+});
+
+test("what an older one does not say of a pod has a default, and nothing that it says is lost", () => {
+  const { probeAddresses, capabilities, ...record } = recordOf("/run/netns/web");
+  const said = { kind: "pod", record, namespace: "4:7", capture: {} };
+  expect(decodeGiving(Buffer.from(JSON.stringify(said)))).toEqual({
+    ...said,
+    record: { ...record, probeAddresses: [], capabilities: [] },
+    capture: { sysctls: [], generation: undefined, definition: "" },
+    home: -1,
+    isIsolated: false,
+    isPrepared: true,
+  });
+  const all = {
+    ...said,
+    record: { ...record, probeAddresses, capabilities },
+    capture: { sysctls: [["tcp_tw_reuse", { before: "2", set: "1" }]], generation: 3, definition: "f00" },
+    home: 2,
+    isIsolated: true,
+    isPrepared: false,
+  };
+  expect(decodeGiving(Buffer.from(JSON.stringify(all)))).toEqual(all);
 });
 
 inNamespaces("a pod goes over with its sockets, its rules and what its namespace was like before", async () => {

@@ -13,7 +13,8 @@ import type { EnrolmentRecord } from "./enrolment.ts";
  *   old -> new   `draining`, now and then, until it ends
  *   new -> old   `withdrawn`: a pod is gone, nothing of it may stay open
  *
- * The version is that of everything above: who speaks another refuses, and says so.
+ * The version is that of everything above: who speaks another refuses, and says so. Within one version messages and fields
+ * are added only: who does not know a message leaves it be, and what an older supervisor does not say has a default.
  */
 export const HAND_OVER_VERSION = 1;
 
@@ -43,17 +44,48 @@ export type Taking =
 
 export const encodeGiving = (message: Giving): Uint8Array => Buffer.from(JSON.stringify(message));
 
-/** Both ends are of the same version and equally privileged: what comes has the form that it was given. */
-export const decodeGiving = (payload: Uint8Array): Giving => JSON.parse(Buffer.from(payload).toString()) as Giving;
+/** Both ends are equally privileged: what comes has the form that it was given. What is not there an older one did not know. */
+export const decodeGiving = (payload: Uint8Array): Giving => {
+  const message = JSON.parse(Buffer.from(payload).toString()) as Giving;
+  if (message.kind !== "pod") return message;
+  const { record, capture } = message;
+  return {
+    ...POD_DEFAULTS,
+    ...message,
+    record: { ...RECORD_DEFAULTS, ...record },
+    capture: { ...CAPTURE_DEFAULTS, ...capture },
+  };
+};
+
+/** A pod of which it is not known whether it could be served is waited for. */
+const POD_DEFAULTS = { home: -1, isIsolated: false, isPrepared: true } as const;
+const RECORD_DEFAULTS = { probeAddresses: [], capabilities: [] } as const;
+/** Rules of which nothing is known are another version's. */
+const CAPTURE_DEFAULTS = { sysctls: [], generation: undefined, definition: "" } as const;
 
 export const encodeTaking = (message: Taking): Uint8Array => Buffer.from(`${JSON.stringify(message)}\n`);
 
-/** Cuts what the new one says into messages. */
-export const takingReader = (onMessage: (message: Taking) => void): ((chunk: Uint8Array) => void) => {
+/** Cuts what the new one says into messages. @param onGarbage called for what no supervisor says */
+export const takingReader = (
+  onMessage: (message: Taking) => void,
+  onGarbage: () => void,
+): ((chunk: Uint8Array) => void) => {
   let held = "";
   return (chunk) => {
     const lines = (held + Buffer.from(chunk).toString()).split("\n");
     held = lines.pop() ?? "";
-    for (const line of lines) onMessage(JSON.parse(line) as Taking);
+    for (const line of lines) {
+      const message = parsed(line);
+      if (message) onMessage(message);
+      else return onGarbage();
+    }
   };
+};
+
+const parsed = (line: string): Taking | undefined => {
+  try {
+    return JSON.parse(line) as Taking;
+  } catch {
+    return undefined;
+  }
 };

@@ -236,7 +236,7 @@ export class NodeProxy {
   answer(): void {
     this.#agent.send({ kind: "serve" });
     this.#watch.start();
-    void this.#watch.checkAll();
+    void this.#watch.renewAll();
   }
 
   /**

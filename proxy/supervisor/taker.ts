@@ -117,7 +117,7 @@ export class Taker {
     else if (message.kind === "all") this.#total = message;
     else if (message.kind === "refused") this.#refusal = message.reason;
     else if (message.kind === "released") this.#isReleased = true;
-    else {
+    else if (message.kind === "draining") {
       const { connections, endsInMs } = message;
       this.#draining = { pid: this.pid, connections, endsAt: performance.now() + endsInMs };
     }

@@ -118,16 +118,35 @@ export class BareNode {
   /**
    * @param env of the supervisor, beside what it must have
    * @param prefix what starts it: a command that ends in the arguments it gets
+   * @param program the tree of another version
    */
-  async startSupervisor(env: Readonly<Record<string, string>> = {}, prefix: readonly string[] = []): Promise<void> {
-    const command = [...prefix, join(PROGRAM, "bin/node"), join(PROGRAM, "proxy/supervisor/main.ts")];
-    this.supervisor = this.sandbox.start(command, {
+  async startSupervisor(
+    env: Readonly<Record<string, string>> = {},
+    prefix: readonly string[] = [],
+    program?: string,
+  ): Promise<void> {
+    this.supervisor = this.launchSupervisor(env, prefix, program);
+    await until(
+      () => this.supervisor?.output.includes("supervisor is up") === true,
+      () => this.supervisor?.output,
+    );
+    await this.#connectEnroller();
+  }
+
+  /** Starts a supervisor that need not come up; the one there was stays ours. */
+  launchSupervisor(
+    env: Readonly<Record<string, string>> = {},
+    prefix: readonly string[] = [],
+    program = PROGRAM,
+  ): Started {
+    const command = [...prefix, join(program, "bin/node"), join(program, "proxy/supervisor/main.ts")];
+    return this.sandbox.start(command, {
       env: {
         HEDDLE_NODE: "node-1",
         HEDDLE_RUN_DIR: join(this.directory, "run"),
         HEDDLE_WORKERS: "1",
         HEDDLE_FIRST_UID: this.sandbox.isRoot ? String(FIRST_UID) : "",
-        HEDDLE_PROGRAM: PROGRAM,
+        HEDDLE_PROGRAM: program,
         HEDDLE_CACHE_DIR: join(this.directory, "cache"),
         HEDDLE_CONTROL_PLANE: `${NODE_ADDRESS}:15012`,
         HEDDLE_JOIN_TOKEN_FILE: join(this.directory, "token"),
@@ -136,11 +155,6 @@ export class BareNode {
         ...env,
       },
     });
-    await until(
-      () => this.supervisor?.output.includes("supervisor is up") === true,
-      () => this.supervisor?.output,
-    );
-    await this.#connectEnroller();
   }
 
   /** Asks the supervisor for something, and waits for its answer. */
