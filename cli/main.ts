@@ -6,6 +6,7 @@ import { addDownCommand } from "./commands/down.ts";
 import { addExecCommand } from "./commands/exec.ts";
 import { addExplainCommand } from "./commands/explain.ts";
 import { addLogsCommand } from "./commands/logs.ts";
+import { addRoutesCommand } from "./commands/routes.ts";
 import { addStatusCommand } from "./commands/status.ts";
 import { addUpCommand } from "./commands/up.ts";
 import { addUpgradeCommand } from "./commands/upgrade.ts";
@@ -37,6 +38,7 @@ export const heddleCommand = (): Command => {
   addStatusCommand(program);
   addExecCommand(program);
   addLogsCommand(program);
+  addRoutesCommand(program);
   addExplainCommand(program);
   addCertsCommand(program);
   addUpgradeCommand(program);

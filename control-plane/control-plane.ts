@@ -25,6 +25,7 @@ import { loadJoinKey } from "./serve/join-key.ts";
 import { JoinTokens } from "./serve/join-tokens.ts";
 import { KnownRoots } from "./serve/known-roots.ts";
 import { NodeRegistry } from "./serve/node-registry.ts";
+import { routesDump } from "./serve/routes-dump.ts";
 import { RefusalLog } from "./serve/refusal-log.ts";
 import { ServingCertificate } from "./serve/serving-certificate.ts";
 import { clearSocketPath, listenPrivately } from "./serve/unix-socket.ts";
@@ -188,8 +189,10 @@ export class ControlPlane {
   #adminActions(): AdminActions {
     const { model, catalog, inventory } = this.#pipeline;
     const nodes = () => this.#nodes.statuses(catalog);
+    const dump = () => configDump(model, this.#source.statuses(), nodes(), this.#statuses);
     return {
-      configDump: () => configDump(model, this.#source.statuses(), nodes(), this.#statuses),
+      configDump: dump,
+      routes: () => routesDump(model, dump().objects),
       nodes,
       inventory: (after, waitMs) => inventory.next(after, waitMs),
       certificates: () => authorityStatus(this.#authority, this.#trustOfNodes()),

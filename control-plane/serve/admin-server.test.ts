@@ -1,11 +1,12 @@
 import { statSync } from "node:fs";
 import { expect, test } from "vitest";
+import type { RoutesDump } from "#mesh/admin/routes-dump.ts";
 import type { Inventory } from "#mesh/admin/inventory.ts";
 import { ControlPlane } from "../control-plane.ts";
 import { systemClock } from "#mesh/clock.ts";
 import { MemorySource } from "../testing/memory-source.ts";
 import { memoryLog } from "../testing/memory-log.ts";
-import { peerAuthenticationYaml, podYaml, serviceYaml } from "../testing/objects.ts";
+import { peerAuthenticationYaml, podYaml, routeYaml, serviceYaml } from "../testing/objects.ts";
 import { startControlPlane } from "../testing/running-control-plane.ts";
 
 const OBJECTS = [
@@ -47,6 +48,32 @@ test("the dump shows what was derived: workloads with their mode, services with 
     },
   ]);
   expect(policies).toEqual([{ name: "istio-system/istio_converted_static_strict", scope: "selector", action: "deny" }]);
+});
+
+test("the routes are shown at the ports that they hold at, with whom they are for", async () => {
+  const route = (name: string) =>
+    routeYaml("HTTPRoute", name, {
+      parentRefs: [{ group: "", kind: "Service", namespace: "shop", name: "web" }],
+      rules: [{ backendRefs: [{ namespace: "shop", name: "web", port: 80 }] }],
+    });
+  const grpc = routeYaml("GRPCRoute", "zoo/grpc", {
+    parentRefs: [{ group: "", kind: "Service", namespace: "shop", name: "web", port: 80 }],
+  });
+  const source = new MemorySource(...OBJECTS, route("shop/own"), route("client/theirs"), grpc);
+  const { admin } = await startControlPlane({ source });
+  const { body } = await admin.call<RoutesDump>("GET", "/routes");
+  expect(body.ports).toMatchObject([
+    {
+      namespace: "shop",
+      name: "web",
+      port: 80,
+      sets: [
+        { group: "producer", namespace: "shop", kind: "http", routes: [{ name: "own" }] },
+        { group: "consumer", namespace: "client", kind: "http", routes: [{ namespace: "client", name: "theirs" }] },
+        { group: "consumer", namespace: "zoo", kind: "grpc", routes: [{ name: "grpc", rules: [] }] },
+      ],
+    },
+  ]);
 });
 
 test("who waits for the inventory is answered when it changes", async () => {

@@ -1,6 +1,7 @@
 import { fastify, type FastifyInstance, type FastifyReply } from "fastify";
 import type { AuthorityStatus, ControlPlaneDump, NodeStatus } from "#mesh/admin/control-plane-status.ts";
 import type { Inventory } from "#mesh/admin/inventory.ts";
+import type { RoutesDump } from "#mesh/admin/routes-dump.ts";
 import { parseDnsSubdomain } from "#mesh/objects/metadata.ts";
 import type { Result } from "#mesh/result.ts";
 import type { JoinToken } from "./join-tokens.ts";
@@ -8,6 +9,7 @@ import type { JoinToken } from "./join-tokens.ts";
 /** What the admin API tells and does. */
 export interface AdminActions {
   readonly configDump: () => ControlPlaneDump;
+  readonly routes: () => RoutesDump;
   readonly nodes: () => readonly NodeStatus[];
   readonly inventory: (after: string, waitMs: number) => Promise<Inventory>;
   readonly certificates: () => AuthorityStatus;
@@ -73,6 +75,7 @@ export const createAdminServer = (actions: AdminActions): FastifyInstance => {
   const app = fastify({ logger: false, bodyLimit: MAX_BODY_BYTES, forceCloseConnections: true });
   app.get("/healthz", () => ({ status: "ok" }));
   app.get("/config_dump", () => actions.configDump());
+  app.get("/routes", () => actions.routes());
   app.get("/nodes", () => actions.nodes());
   app.get("/certificates", () => actions.certificates());
   app.get<{ Querystring: InventoryQuery }>("/inventory", { schema: { querystring: inventoryQuery } }, ({ query }) =>

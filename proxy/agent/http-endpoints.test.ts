@@ -111,7 +111,7 @@ inNamespaces(
     const { adminSocket, admin } = await serving();
     expect(existsSync(adminSocket) && statSync(adminSocket).isSocket()).toBe(true);
     expect(statSync(adminSocket).mode & 0o777).toBe(0o600);
-    expect((await admin("/")).body).toBe("GET one of /status, /config_dump, /certificates, /metrics\n");
+    expect((await admin("/")).body).toBe("GET one of /status, /config_dump, /certificates, /route-traffic\n");
   },
 );
 
@@ -181,7 +181,7 @@ inNamespaces("a request is explained by what the node has", async () => {
     200,
     {
       node: "node-1",
-      config: { version: "version-3", generation: 3, enforced: 0 },
+      config: { enforced: 0 },
       source: { identity: "spiffe://cluster.local/ns/shop/sa/web" },
       destination: { kind: "service", hostname: "web.shop.svc.cluster.local" },
     },

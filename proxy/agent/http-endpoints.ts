@@ -8,6 +8,7 @@ import { configDump, dumpJson } from "./config-dump.ts";
 import { explainForNode } from "./explain-for-node.ts";
 import { formatExposition } from "./exposition.ts";
 import { nodeMetrics } from "./node-metrics.ts";
+import { routeTraffic } from "./route-traffic.ts";
 import { agentStatus } from "./status.ts";
 
 export const METRICS_PORT = 15020;
@@ -90,7 +91,7 @@ export const serveHttp = async (agent: Agent): Promise<readonly Server[]> => {
       "/status": () => ({ type: JSON_TYPE, body: dumpJson(agentStatus(agent)) }),
       "/config_dump": () => ({ type: JSON_TYPE, body: dumpJson(configDump(agent)) }),
       "/certificates": () => ({ type: JSON_TYPE, body: dumpJson(agent.certificates.status) }),
-      "/metrics": metrics,
+      "/route-traffic": () => ({ type: JSON_TYPE, body: dumpJson(routeTraffic(agent)) }),
     },
     agent.settings.adminSocket,
     { "/explain/request": (question) => explained(explainForNode(agent, question)) },
