@@ -71,10 +71,10 @@ export class Forwarding implements HttpReader {
   #isOver = false;
   #requestTimer: NodeJS.Timeout | undefined;
   #backoffTimer: NodeJS.Timeout | undefined;
-  readonly #onOver: () => void;
+  readonly #onOver: (over: Forwarding) => void;
 
-  /** @param onOver called once, when nothing follows any more */
-  constructor(plan: ForwardingPlan, answer: HttpAnswer, onOver: () => void) {
+  /** @param onOver called once, when nothing follows any more; for a request that fails at once before this returns */
+  constructor(plan: ForwardingPlan, answer: HttpAnswer, onOver: (over: Forwarding) => void) {
     this.#plan = plan;
     this.#answer = answer;
     this.#onOver = onOver;
@@ -338,7 +338,7 @@ export class Forwarding implements HttpReader {
     this.#forget();
     this.#release();
     this.#plan.record.close(flag, problem);
-    this.#onOver();
+    this.#onOver(this);
   }
 
   #stopTimers(attempt: Attempt | undefined): void {

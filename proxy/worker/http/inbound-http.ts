@@ -124,7 +124,7 @@ export class InboundHttp implements RequestHandler {
         record,
       },
       answer,
-      () => this.#open.delete(forwarding),
+      (over) => this.#open.delete(over),
     );
     if (!forwarding.isOver) this.#open.add(forwarding);
     return forwarding;

@@ -130,6 +130,8 @@ export class OutboundHttp implements RequestHandler {
     const target = backendOf(snapshot, decision, called);
     record.noteRoute(decision.rule, { service: decision.backend.service, port: decision.backend.port });
     if ("code" in target) return refuse(request, answer, record, target);
+    // Metrics name the service that answers, as Istio's do; what was called is the request's authority.
+    if (target.kind === "service") record.between({ service: target.service });
     return this.#forward(request, answer, { requestId, record, permit, destination: target, decision, facts });
   }
 
@@ -162,7 +164,7 @@ export class OutboundHttp implements RequestHandler {
         record,
       },
       answer,
-      () => this.#open.delete(forwarding),
+      (over) => this.#open.delete(over),
     );
     if (!forwarding.isOver) this.#open.add(forwarding);
     return forwarding;
