@@ -43,7 +43,7 @@ export interface Http1Stream {
   end(trailers?: readonly Field[]): void;
   /** Breaks off both directions and the connection with them, so that nobody takes what was sent for complete. */
   reset(reason: string): void;
-  /** So many bytes of {@link Http1StreamHandler.data} need no memory any more. */
+  /** So many bytes of {@link Http1StreamHandler.data} need no memory any more. An answer is not read on until all of them do. */
   consumed(bytes: number): void;
 }
 

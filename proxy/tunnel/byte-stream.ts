@@ -13,7 +13,10 @@ export interface ByteStream {
    * @returns whether more is welcome; if not, {@link ByteReader.writable} says when
    */
   write(bytes: Uint8Array): boolean;
-  /** So many bytes of {@link ByteReader.data} have been handed on: the other end may send as many again. */
+  /**
+   * So many bytes of {@link ByteReader.data} have been handed on: the other end may send as many again. A socket is not read
+   * until all of them have.
+   */
   consumed(bytes: number): void;
   /** Ends our direction, after what is queued. */
   end(): void;
