@@ -10,8 +10,8 @@ test.each([
   [["--quick", "--rounds", "2"], { ...MESH, rounds: 2, seconds: 1, isQuick: true }],
   [["wire", "--json", "out.json"], { ...MESH, kind: "wire", seconds: 1, json: "out.json" }],
   [["hop"], { ...MESH, kind: "hop" }],
-  [["floods"], { ...MESH, kind: "floods", seconds: 2 }],
-  [["floods", "--only", "ping"], { ...MESH, kind: "floods", seconds: 2, only: "ping" }],
+  [["floods"], { ...MESH, kind: "floods", rounds: 5, seconds: 1 }],
+  [["floods", "--only", "ping"], { ...MESH, kind: "floods", rounds: 5, seconds: 1, only: "ping" }],
   [["wire", "--help"], { kind: "help" }],
 ])("%j is understood", (args, expected) => {
   expect(parseOptions(args)).toEqual({ ok: true, value: expected });
