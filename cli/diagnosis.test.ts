@@ -116,7 +116,7 @@ const cases: readonly (readonly [string, Partial<RuntimeStatus>])[] = [
     controlPlane({ process: { ...runningAgain, lastEnd: { ...SETTINGS, alike: 2 } }, problem: "it is not running" }),
   ],
   [
-    "problem: control plane: does not answer: it does not answer in time",
+    "problem: control plane: does not answer: it does not answer in time; nodes go on with what they have",
     controlPlane({
       process: { ...runningAgain, lastEnd: { exit: "SIGKILL", alike: 1 } },
       problem: "it does not answer in time",
@@ -142,6 +142,10 @@ const cases: readonly (readonly [string, Partial<RuntimeStatus>])[] = [
     { nodes: [exampleNode({ supervisor: { kind: "waiting", restarts: 1, lastEnd: { exit: "SIGKILL", alike: 1 } } })] },
   ],
   ["notice: objects: nothing is declared: there are no objects in /srv/objects", controlPlane({ declared: 0 })],
+  [
+    "problem: node-1: its supervisor does not answer: no pod comes or goes",
+    { nodes: [exampleNode({ isSilent: true })] },
+  ],
   ["problem: node-1: its supervisor takes no pods yet", { nodes: [exampleNode({ enrolment: false })] }],
   [
     "problem: node-1: its agent does not answer: it is not running",

@@ -3,6 +3,7 @@ import type { ObjectStatus } from "#mesh/admin/control-plane-status.ts";
 import type { ContainerReport } from "#local/containers/pod-containers.ts";
 import type { ProcessEnd, ProcessStatus } from "#local/processes/managed-process.ts";
 import type { ControlPlaneReport, NodeReport, PodReport, RuntimeStatus } from "#local/status.ts";
+import { NO_ANSWER } from "#local/socket/unix-client.ts";
 import { commandLine } from "#local/command-line.ts";
 import { since, until } from "./output/relative-time.ts";
 
@@ -41,10 +42,14 @@ export const diagnose = (status: RuntimeStatus, nowMs: number): readonly Finding
 export const isCrashing = ({ controlPlane, nodes }: RuntimeStatus): boolean =>
   [controlPlane.process, ...nodes.map(({ supervisor }) => supervisor)].some(endsAlike);
 
+const NODES_GO_ON = "nodes go on with what they have";
+const REPLACED = "if it stays so another takes its place within half a minute, and all is well again by itself";
+
 const aboutControlPlane = (report: ControlPlaneReport, hint: string): readonly Finding[] => {
   const { process, problem: silence, inventory } = report;
   const stopped = notRunning(process, silence !== undefined);
   if (stopped !== undefined) return [aboutProcess("control plane", stopped, process, hint)];
+  if (silence === NO_ANSWER) return [problem("control plane", `does not answer: ${silence}; ${NODES_GO_ON}`, REPLACED)];
   if (silence !== undefined) return [problem("control plane", `does not answer: ${silence}`, hint)];
   return inventory ? [] : [problem("control plane", "has not read the objects yet", hint)];
 };
@@ -80,6 +85,7 @@ const aboutNode = (node: NodeReport, nowMs: number, hint: string): readonly Find
   const stopped = notRunning(node.supervisor, !node.enrolment);
   if (stopped !== undefined) return [aboutProcess(node.name, `its supervisor ${stopped}`, node.supervisor, hint)];
   if (!node.enrolment) return [problem(node.name, "its supervisor takes no pods yet", hint)];
+  if (node.isSilent) return [problem(node.name, "its supervisor does not answer: no pod comes or goes", REPLACED)];
   if (node.agent === undefined) return [problem(node.name, `its agent does not answer: ${node.agentProblem}`, hint)];
   return [
     ...aboutDraining(node),

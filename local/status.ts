@@ -57,6 +57,8 @@ export interface NodeReport {
   readonly supervisor: ProcessStatus;
   /** Whether the runtime is connected to the supervisor, and can enrol pods. */
   readonly enrolment: boolean;
+  /** The supervisor is there, and did not answer when it was asked just now. */
+  readonly isSilent: boolean;
   /** The supervisor before the last upgrade, while it has connections. */
   readonly draining: DrainingSupervisor | undefined;
   readonly agent: AgentStatus | undefined;

@@ -78,6 +78,7 @@ export const exampleNode = (changes: Partial<NodeReport> = {}): NodeReport => ({
   addresses: [],
   supervisor: { kind: "running", pid: 5, since: "", restarts: 0 },
   enrolment: true,
+  isSilent: false,
   draining: undefined,
   agent: exampleAgent(),
   agentProblem: undefined,

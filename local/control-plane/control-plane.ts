@@ -4,6 +4,7 @@ import type { Inventory } from "#mesh/admin/inventory.ts";
 import type { NodeStatus } from "#mesh/admin/control-plane-status.ts";
 import type { Clock } from "#mesh/clock.ts";
 import type { ProcessPlan } from "../nodes/node-processes.ts";
+import { HangWatch } from "../processes/hang-watch.ts";
 import { ManagedProcess } from "../processes/managed-process.ts";
 import { RUN } from "../run-layout.ts";
 import { UnixClient } from "../socket/unix-client.ts";
@@ -20,21 +21,38 @@ export interface ControlPlaneSettings {
 
 const STATUS_TIMEOUT_MS = 1_000;
 const STOP_GRACE_MS = 2_000;
+/** It may have a lot to read, and nobody is refused because of it. */
+const PATIENCE = 20;
+/** Longer than it is waited for an answer; a question must not wait for ever. */
+const SILENCE_MS = 120_000;
+const HUNG = "the control plane does not answer; ending it, so that another takes its place";
 
 /** The control plane of a local mesh: its process, and what it says. */
 export class ControlPlane {
   readonly admin = new UnixClient(RUN.controlPlaneSocket);
   readonly process: ManagedProcess;
   readonly #feed: InventoryFeed;
+  readonly #watch: HangWatch;
 
   constructor({ process, log, clock, random, onInventory }: ControlPlaneSettings) {
     this.process = new ManagedProcess({ ...process, log, clock, random });
+    this.#watch = new HangWatch({
+      ask: () => this.admin.json("/healthz", { timeoutMs: SILENCE_MS }),
+      isExpected: () => this.process.pid !== undefined,
+      onHung: (looks) => {
+        log.write(`${JSON.stringify({ level: "error", process: "runtime", looks, msg: HUNG })}\n`);
+        this.process.kill();
+      },
+      patience: PATIENCE,
+      clock,
+    });
     this.#feed = new InventoryFeed({ controlPlane: this.admin, clock, random, onInventory });
   }
 
   start(): void {
     this.process.start();
     void this.#feed.run();
+    this.#watch.start();
   }
 
   /** Hears no more of what is declared, so that what is being ended does not start again. */
@@ -44,6 +62,7 @@ export class ControlPlane {
 
   async stop(): Promise<void> {
     this.stopListening();
+    this.#watch.stop();
     await this.process.stop(STOP_GRACE_MS);
   }
 

@@ -6,6 +6,7 @@ import type { Clock } from "#mesh/clock.ts";
 import { err, ok, type Result } from "#mesh/result.ts";
 import { nodeAddresses, nodeName, usable } from "../addresses/address-plan.ts";
 import { EnrolmentLink } from "../enrolment/enrolment-link.ts";
+import { HangWatch } from "../processes/hang-watch.ts";
 import { ManagedProcess } from "../processes/managed-process.ts";
 import { nodeLayout } from "../run-layout.ts";
 import { UnixClient } from "../socket/unix-client.ts";
@@ -13,7 +14,6 @@ import type { NodeReport } from "../status.ts";
 import { NodeUpgrade, paceEnvironment, type UpgradeEvent, type UpgradePace } from "./node-upgrade.ts";
 import { JoinToken } from "./join-token.ts";
 import type { ProcessPlan } from "./node-processes.ts";
-import { SupervisorWatch } from "./supervisor-watch.ts";
 
 export interface LocalNodeSettings {
   readonly node: number;
@@ -46,7 +46,7 @@ export class LocalNode {
   #agent: UnixClient;
   readonly #settings: LocalNodeSettings;
   readonly #joinToken: JoinToken;
-  readonly #watch: SupervisorWatch;
+  readonly #watch: HangWatch;
   #isStopped = false;
   #upgrade: NodeUpgrade | undefined;
 
@@ -58,7 +58,7 @@ export class LocalNode {
     this.#supervisor = new ManagedProcess({ ...supervisor, log, clock, random });
     this.link = new EnrolmentLink({ path: layout.enrolSocket, clock, random, onLost: onCaptureLost });
     this.#agent = new UnixClient(layout.agentSocket);
-    this.#watch = new SupervisorWatch({
+    this.#watch = new HangWatch({
       ask: () => this.link.supervisor(SILENCE_MS),
       isExpected: () => this.link.connected && this.#upgrade === undefined,
       onHung: (looks) => {
@@ -136,6 +136,7 @@ export class LocalNode {
       addresses: usable(nodeAddresses(this.#settings.node), this.#settings.hasIpv6),
       supervisor: this.#supervisor.status,
       enrolment: this.link.connected,
+      isSilent: this.link.connected && serving === undefined,
       draining: serving?.draining,
       agent: status.ok ? status.value : undefined,
       agentProblem: status.ok ? undefined : status.error,

@@ -8,6 +8,9 @@ export interface UnixRequest {
   readonly timeoutMs?: number;
 }
 
+/** What is said of a process that listens and hangs. */
+export const NO_ANSWER = "it does not answer in time";
+
 /** An answer on a machine's own sockets takes milliseconds; what takes this long is stuck. */
 const DEFAULT_TIMEOUT_MS = 5_000;
 
@@ -65,5 +68,5 @@ const refusal = (status: number, text: string): string => {
 const explain = (error: unknown): string => {
   const { code, name, message } = error as { code?: string; name?: string; message?: string };
   if (code === "ENOENT" || code === "ECONNREFUSED") return "it is not running";
-  return name === "TimeoutError" ? "it does not answer in time" : (message ?? String(error));
+  return name === "TimeoutError" ? NO_ANSWER : (message ?? String(error));
 };

@@ -78,7 +78,7 @@ const untilCalm = async (load: Load): Promise<{ readonly failed: Omit<Outcomes, 
 };
 
 const findings = async (): Promise<readonly string[]> =>
-  (await mesh.status()).findings.map(({ about, text }) => `${about}: ${text}`);
+  (await mesh.findings()).map(({ about, text }) => `${about}: ${text}`);
 
 const identities = (): Readonly<Record<string, string>> =>
   Object.fromEntries(Array.from(processesOf(mesh), ([name, { identity }]) => [name, identity]));

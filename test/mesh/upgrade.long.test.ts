@@ -84,5 +84,5 @@ test("20 upgrades under load refuse nobody, fail no short request, cut nothing t
   expect(mesh.pids("proxy/worker/main.ts")).toHaveLength(4);
   // What supervisors hold for one another's sake is gone: a handful comes and goes by itself.
   expect(descriptors()).toBeLessThan(before + 10);
-  expect((await mesh.status()).findings).toEqual([]);
+  expect(await mesh.findings()).toEqual([]);
 });

@@ -49,7 +49,7 @@ test("both nodes are upgraded under load: nobody is refused, no short request fa
   const after = processes();
   expect(after.map((pids) => pids.length)).toEqual([2, 2, 2]);
   expect(after.flat().filter((pid) => before.flat().includes(pid))).toEqual([]);
-  expect((await mesh.status()).findings).toEqual([]);
+  expect(await mesh.findings()).toEqual([]);
   expect((await mesh.ask("shop/client", address)).pod).toBe("web");
 });
 
@@ -89,7 +89,7 @@ test("where the new proxy does not get ready the old one goes on, and it is said
   }
   expect(await held.end()).toEqual({ echoed: 5, survivors: 5 });
   expect(processes()).toEqual(before);
-  await expect.poll(async () => (await mesh.status()).findings, soon).toEqual([]);
+  await expect.poll(() => mesh.findings(), soon).toEqual([]);
   // What it held back meanwhile is done.
   mesh.write("late.yaml", serverPod("shop/late", 1));
   await expect.poll(async () => (await mesh.pod("shop/late"))?.enrolled, soon).toBe(true);

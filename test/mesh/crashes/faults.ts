@@ -17,7 +17,7 @@ export interface Fault {
   readonly pauseMs: number;
 }
 
-/** How often each kind comes among 50. A control plane that hangs is not replaced: it is waited for. */
+/** How often each kind comes among 50. */
 const KINDS: readonly (readonly [role: Role, way: Way, times: number])[] = [
   ["worker", "killed", 9],
   ["worker", "paused", 5],
@@ -28,8 +28,9 @@ const KINDS: readonly (readonly [role: Role, way: Way, times: number])[] = [
   ["supervisor", "killed", 8],
   ["supervisor", "paused", 4],
   ["supervisor", "hung", 2],
-  ["control-plane", "killed", 4],
+  ["control-plane", "killed", 3],
   ["control-plane", "paused", 2],
+  ["control-plane", "hung", 1],
 ];
 
 const MAX_AFTER_MS = 1_500;

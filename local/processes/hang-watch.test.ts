@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { ManualClock } from "#mesh/testing/manual-clock.ts";
-import { SupervisorWatch } from "./supervisor-watch.ts";
+import { HangWatch } from "./hang-watch.ts";
 
-const watching = () => {
+const watching = (patience?: number) => {
   const clock = new ManualClock();
   const supervisor = { isHung: false, isExpected: true, asked: 0, endedAt: [] as number[] };
   const waiting: (() => void)[] = [];
@@ -10,7 +10,7 @@ const watching = () => {
     for (const resolve of waiting.splice(0)) resolve();
   };
   const start = clock.now();
-  const watch = new SupervisorWatch({
+  const watch = new HangWatch({
     ask: () => {
       supervisor.asked++;
       return supervisor.isHung ? new Promise<void>((resolve) => void waiting.push(resolve)) : Promise.resolve();
@@ -18,6 +18,7 @@ const watching = () => {
     isExpected: () => supervisor.isExpected,
     onHung: () => supervisor.endedAt.push((clock.now() - start) / 1000),
     clock,
+    patience,
   });
   watch.start();
   return { clock, supervisor, answer, watch };
@@ -67,4 +68,13 @@ test("one that is not there, or is being replaced, is not blamed", async () => {
   watch.stop();
   await clock.pass(60_000);
   expect(supervisor.endedAt).toEqual([]);
+});
+
+test("one that may be busy for longer has more looks", async () => {
+  const { clock, supervisor } = watching(20);
+  supervisor.isHung = true;
+  await clock.pass(20_500);
+  expect(supervisor.endedAt).toEqual([]);
+  await clock.pass(1_000);
+  expect(supervisor.endedAt).toEqual([21]);
 });
