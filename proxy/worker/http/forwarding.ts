@@ -1,5 +1,5 @@
 import { isGrpc } from "#mesh/routes/request-facts.ts";
-import { shouldRetry } from "#mesh/routes/retry.ts";
+import { type AttemptEnd, shouldRetry } from "#mesh/routes/retry.ts";
 import type { RouteRetry, RouteTimeouts } from "#mesh/routes/route.ts";
 import { fieldValue } from "#mesh/routes/field.ts";
 import type { Field } from "#wire/field.ts";
@@ -31,6 +31,8 @@ export interface ForwardingPlan {
   readonly connect: () => HttpClientConnection | MeshError | Promise<HttpClientConnection | MeshError>;
   /** The response as the client gets it. */
   readonly response: (head: HttpResponse) => HttpResponse;
+  /** Whether another proxy answers in the place of an application that it could not reach, or that broke off. */
+  readonly isConnectionFailure: (head: HttpResponse) => boolean;
   readonly timeouts: RouteTimeouts;
   readonly retry: RouteRetry | undefined;
   /** Asked before every retry: whether there is still room for one. */
@@ -218,7 +220,7 @@ export class Forwarding implements HttpReader {
     this.#fail(error);
   }
 
-  #retries(end: Parameters<typeof shouldRetry>[2]): boolean {
+  #retries(end: AttemptEnd): boolean {
     const { retry, mayRetry } = this.#plan;
     if (!this.#mayReplay || !shouldRetry(retry, this.#attempts, end) || !mayRetry()) return false;
     this.#attempt = undefined;
@@ -254,7 +256,9 @@ export class Forwarding implements HttpReader {
   }
 
   head(attempt: Attempt, head: HttpResponse): void {
-    if (this.#retries({ kind: "response", status: head.status })) return attempt.cancel("it is tried again");
+    const isFailure = this.#plan.isConnectionFailure(head);
+    const end: AttemptEnd = isFailure ? { kind: "connection-error" } : { kind: "response", status: head.status };
+    if (this.#retries(end)) return attempt.cancel("it is tried again");
     this.#forget();
     this.#isReplayable = false;
     this.#isTunnel = head.status === 101;

@@ -117,6 +117,7 @@ export class InboundHttp implements RequestHandler {
         ),
         connect: () => this.#application.connect(isHttp2, verdict),
         response: ownResponse,
+        isConnectionFailure: () => false,
         timeouts: { requestMs: undefined, backendRequestMs: undefined },
         retry: undefined,
         mayRetry: () => false,

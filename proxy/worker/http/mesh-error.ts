@@ -20,7 +20,7 @@ export interface MeshError {
 /** https://grpc.github.io/grpc/core/md_doc_statuscodes.html */
 export type GrpcStatus = keyof typeof GRPC_CODES;
 
-const GRPC_CODES = {
+export const GRPC_CODES = {
   DEADLINE_EXCEEDED: 4,
   PERMISSION_DENIED: 7,
   UNIMPLEMENTED: 12,

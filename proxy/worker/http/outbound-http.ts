@@ -6,6 +6,7 @@ import {
   type ForwardDecision,
   type RouteDecision,
 } from "#mesh/routes/decide-http-route.ts";
+import { fieldValue } from "#mesh/routes/field.ts";
 import { isGrpc, type RequestFacts } from "#mesh/routes/request-facts.ts";
 import type { RouteTimeouts } from "#mesh/routes/route.ts";
 import { serviceName } from "#mesh/service.ts";
@@ -46,7 +47,7 @@ import type { ConnectionRecord } from "../vitals/connection-record.ts";
 import { RequestRecord } from "../vitals/request-record.ts";
 import { Forwarding } from "./forwarding.ts";
 import { ENDPOINT_HTTP1, ENDPOINT_HTTP2 } from "./http-settings.ts";
-import { ERROR_FIELD, type MeshError, response, upstreamError } from "./mesh-error.ts";
+import { ERROR_FIELD, GRPC_CODES, type MeshError, response, upstreamError } from "./mesh-error.ts";
 import { Discarding } from "./discarding.ts";
 import { refuse } from "./refuse.ts";
 import { randomUuid } from "./request-id.ts";
@@ -157,6 +158,7 @@ export class OutboundHttp implements RequestHandler {
         changes: leavingChanges(way.requestId, []),
         connect: () => attempts.connect(),
         response: (head) => attempts.response(head, decision, facts),
+        isConnectionFailure: (head) => attempts.isConnectionFailure(head),
         timeouts: decision?.timeouts ?? NO_TIMEOUTS,
         retry: decision?.retry,
         mayRetry: () => true,
@@ -248,6 +250,12 @@ class EndpointAttempts {
     const own = isForeign ? head.fields.filter(({ name }) => name.toLowerCase() !== ERROR_FIELD) : head.fields;
     const fields = facts ? applyResponseFilters(filters, facts, own) : own;
     return { ...head, fields, received: undefined };
+  }
+
+  /** The proxy of the endpoint says that it could not reach the application; that it may not is an answer. */
+  isConnectionFailure({ status, fields }: HttpResponse): boolean {
+    if (this.#endpoint?.kind !== "tunnel" || !hasNamed(fields, ERROR_NAMES)) return false;
+    return status !== 403 && fieldValue(fields, "grpc-status") !== String(GRPC_CODES.PERMISSION_DENIED);
   }
 
   /** Tries one endpoint after the other until one is connected. */
