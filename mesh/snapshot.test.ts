@@ -24,6 +24,7 @@ const nothing: SnapshotChange = {
   policies: new Map(),
   bundles: new Map(),
   routes: new Map(),
+  backendPolicies: new Map(),
 };
 
 const withWorkloads = (base: Snapshot, ...workloads: readonly Workload[]): Snapshot =>

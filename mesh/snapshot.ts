@@ -1,5 +1,6 @@
 import type { IpAddress } from "./ip-address.ts";
 import { type Authorization, policyName } from "./policies/authorization.ts";
+import type { BackendPolicy } from "./routes/backend-policy.ts";
 import type { PortRoutes } from "./routes/route.ts";
 import { type PortKey, type RouteTable, tableWith } from "./routes/route-table.ts";
 import { type Service, serviceName, type ServiceName } from "./service.ts";
@@ -16,6 +17,7 @@ export interface Snapshot {
   readonly policies: SharedMap<string, Authorization>;
   readonly bundles: ReadonlyMap<TrustDomain, TrustBundle>;
   readonly routes: RouteTable;
+  readonly backendPolicies: SharedMap<ServiceName, BackendPolicy>;
   readonly workloadsByAddress: SharedMap<IpAddress, readonly Workload[]>;
   readonly servicesByAddress: SharedMap<IpAddress, readonly Service[]>;
   readonly workloadsByService: SharedMap<ServiceName, readonly Workload[]>;
@@ -31,6 +33,7 @@ export interface SnapshotChange {
   readonly policies: ReadonlyMap<string, Authorization | undefined>;
   readonly bundles: ReadonlyMap<TrustDomain, TrustBundle | undefined>;
   readonly routes: ReadonlyMap<PortKey, PortRoutes | undefined>;
+  readonly backendPolicies: ReadonlyMap<ServiceName, BackendPolicy | undefined>;
 }
 
 export const emptySnapshot: Snapshot = {
@@ -40,6 +43,7 @@ export const emptySnapshot: Snapshot = {
   policies: emptySharedMap(),
   bundles: new Map(),
   routes: emptySharedMap(),
+  backendPolicies: emptySharedMap(),
   workloadsByAddress: emptySharedMap(),
   servicesByAddress: emptySharedMap(),
   workloadsByService: emptySharedMap(),
@@ -94,6 +98,7 @@ export const nextSnapshot = (base: Snapshot, generation: number, change: Snapsho
     policies,
     bundles: change.bundles.size === 0 ? base.bundles : withEntries(base.bundles, change.bundles),
     routes: tableWith(base.routes, change.routes),
+    backendPolicies: sharedWith(base.backendPolicies, change.backendPolicies),
     workloadsByAddress: reindex(base.workloadsByAddress, base.workloads, change.workloads, foundAt),
     workloadsByService: reindex(base.workloadsByService, base.workloads, change.workloads, servicesOf),
     servicesByAddress: reindex(base.servicesByAddress, base.services, change.services, ({ addresses }) => addresses),

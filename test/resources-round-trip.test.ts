@@ -2,6 +2,7 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { testAuthority } from "#certs/testing/test-authority.ts";
 import { encodeAuthorization } from "#control-plane/publish/encode-authorization.ts";
+import { encodeBackendPolicy } from "#control-plane/publish/encode-backend-policy.ts";
 import { encodeRoutes } from "#control-plane/publish/encode-routes.ts";
 import { encodeService } from "#control-plane/publish/encode-service.ts";
 import { encodeTrustBundle } from "#control-plane/publish/encode-trust-bundle.ts";
@@ -14,7 +15,7 @@ import { unwrap } from "#mesh/result.ts";
 import type { AppProtocol, Service, ServiceName } from "#mesh/service.ts";
 import { compilePort } from "#mesh/routes/route-table.ts";
 import { parseTrustDomain } from "#mesh/spiffe-id.ts";
-import { arbitraryPortRoutes } from "#mesh/testing/arbitrary-routes.ts";
+import { arbitraryBackendPolicy, arbitraryPortRoutes } from "#mesh/testing/arbitrary-routes.ts";
 import type { Workload } from "#mesh/workload.ts";
 import { decodeAddress } from "#proxy/resources/address.ts";
 import { decodeAuthorization } from "#proxy/resources/authorization.ts";
@@ -139,6 +140,15 @@ test("X-11: the routes that the control plane sends are the routes that a node f
       expect(() => compilePort(value)).not.toThrow();
     }),
     { numRuns: 300 },
+  );
+});
+
+test("X-11: the policy of a Service that the control plane sends is the one that a node follows", () => {
+  fc.assert(
+    fc.property(arbitraryBackendPolicy, (policy) => {
+      const { name, body } = encodeBackendPolicy(policy);
+      expect(decodeRouting(name, body)).toEqual({ ok: true, value: { kind: "backend-policy", policy } });
+    }),
   );
 });
 

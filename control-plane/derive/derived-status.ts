@@ -1,4 +1,5 @@
 import type { RouteCondition } from "#mesh/admin/control-plane-status.ts";
+import { objectKey } from "#mesh/objects/mesh-object.ts";
 import type { MeshModel } from "./mesh-model.ts";
 
 /** What the mesh has to say in the `status` of an object: what a controller would write there. */
@@ -23,7 +24,25 @@ export interface StatusEntry {
 }
 
 /** The statuses of all objects that have one. */
-export const derivedStatuses = ({ routes, tables }: MeshModel): readonly DerivedStatus[] =>
+export const derivedStatuses = (model: MeshModel): readonly DerivedStatus[] => [
+  ...routeStatuses(model),
+  ...trafficPolicyStatuses(model),
+];
+
+const trafficPolicyStatuses = ({ backends, tables }: MeshModel): readonly DerivedStatus[] =>
+  [...tables.backendTrafficPolicies.values()].map(({ kind, metadata }) => ({
+    apiVersion: "gateway.networking.x-k8s.io/v1alpha1",
+    kind,
+    namespace: metadata.namespace,
+    name: metadata.name,
+    generation: metadata.generation,
+    field: "ancestors",
+    entries: backends.statuses().get(objectKey({ kind, metadata })) ?? NO_ENTRIES,
+  }));
+
+const NO_ENTRIES: readonly StatusEntry[] = [];
+
+const routeStatuses = ({ routes, tables }: MeshModel): readonly DerivedStatus[] =>
   [...routes.statuses()].flatMap(([key, entries]) => {
     const [kind = "", name = ""] = key.split(" ");
     const route = kind === "HTTPRoute" ? tables.httpRoutes.get(name) : tables.grpcRoutes.get(name);

@@ -11,6 +11,7 @@ import type { MeshContext } from "./mesh-context.ts";
 import { ObjectTables, scheduledAccount } from "./object-tables.ts";
 import { convertedPolicy, convertedPolicyName, type EffectiveMode, staticStrictPolicy } from "./peer-authentication.ts";
 import { isWorkload, podWorkload } from "./pod-workload.ts";
+import { type BackendChange, BackendModel } from "./backend-model.ts";
 import { type RouteChange, RouteModel } from "./route-model.ts";
 import { isInMesh, meshServiceName, serviceModel } from "./service-model.ts";
 import { sliceWorkload } from "./slice-workload.ts";
@@ -21,6 +22,7 @@ export interface ModelChange {
   readonly services: ReadonlyMap<ServiceName, Service | undefined>;
   readonly policies: ReadonlyMap<string, Authorization | undefined>;
   readonly routes: RouteChange;
+  readonly backends: BackendChange;
 }
 
 /**
@@ -31,6 +33,7 @@ export class MeshModel {
   readonly context: MeshContext;
   readonly tables = new ObjectTables();
   readonly routes: RouteModel;
+  readonly backends: BackendModel;
   readonly #services = new Map<ServiceName, Service>();
   readonly #policies = new Map<string, Authorization>();
   readonly #modes = new Map<string, EffectiveMode>();
@@ -42,6 +45,7 @@ export class MeshModel {
   constructor(context: MeshContext) {
     this.context = context;
     this.routes = new RouteModel(context, this.tables);
+    this.backends = new BackendModel(this.tables);
   }
 
   workload(uid: string): Workload | undefined {
@@ -94,6 +98,7 @@ export class MeshModel {
           : [...[...dirty.policies].map((key) => this.#derivePolicy(key)), this.#deriveStatic()],
       ),
       routes: this.routes.apply(changes),
+      backends: this.backends.apply(changes),
     };
   }
 

@@ -9,6 +9,7 @@ import { isFinished, type PodObject } from "#mesh/objects/pod.ts";
 import type { ReferenceGrantObject } from "#mesh/objects/reference-grant.ts";
 import type { ServiceAccountObject } from "#mesh/objects/service-account.ts";
 import type { ServiceObject } from "#mesh/objects/service.ts";
+import { targetedServices } from "./policy-targets.ts";
 import { IndexedTable } from "./indexed-table.ts";
 import { isWorkload } from "./pod-workload.ts";
 import { backendNamespaces, backendServices, parentServices } from "./route-references.ts";
@@ -54,7 +55,9 @@ export class ObjectTables {
   readonly peerAuthentications = new IndexedTable<PeerAuthenticationObject, "namespace">({ namespace: inNamespace });
   readonly httpRoutes = new IndexedTable<HttpRouteObject, RouteIndex>(ROUTE_INDEXES);
   readonly grpcRoutes = new IndexedTable<GrpcRouteObject, RouteIndex>(ROUTE_INDEXES);
-  readonly backendTrafficPolicies = new IndexedTable<BackendTrafficPolicyObject, never>({});
+  readonly backendTrafficPolicies = new IndexedTable<BackendTrafficPolicyObject, "target">({
+    target: targetedServices,
+  });
   readonly referenceGrants = new IndexedTable<ReferenceGrantObject, "namespace">({ namespace: inNamespace });
 
   /** Puts an object in, or takes it out with undefined. @param key as of mesh/objects: `Pod shop/web-0` */

@@ -1,4 +1,4 @@
-import type { RouteParentStatus } from "#mesh/admin/control-plane-status.ts";
+import type { PolicyAncestorStatus, RouteParentStatus } from "#mesh/admin/control-plane-status.ts";
 import type { RouteObject } from "./route-references.ts";
 import type { MeshKind, MeshObject } from "#mesh/objects/mesh-object.ts";
 import type { PeerAuthenticationObject } from "#mesh/objects/peer-authentication.ts";
@@ -16,6 +16,7 @@ export const objectWarnings = (
   tables: ObjectTables,
   rootNamespace: string,
   routes: ReadonlyMap<string, readonly RouteParentStatus[]> = new Map(),
+  policies: ReadonlyMap<string, readonly PolicyAncestorStatus[]> = new Map(),
 ): ReadonlyMap<string, readonly string[]> => {
   const warnings = new Map<string, readonly string[]>();
   const collect = <Kind extends MeshKind>(
@@ -39,7 +40,7 @@ export const objectWarnings = (
   collect("HTTPRoute", tables.httpRoutes.values(), routeWarningsOf);
   collect("GRPCRoute", tables.grpcRoutes.values(), routeWarningsOf);
   collect("XBackendTrafficPolicy", tables.backendTrafficPolicies.values(), (policy) =>
-    trafficPolicyWarnings(tables, policy),
+    trafficPolicyWarnings(policy, policies.get(`${policy.kind} ${tableKey(policy)}`) ?? []),
   );
   return warnings;
 };

@@ -1,5 +1,5 @@
 import type { PeerAuthenticationObject } from "#mesh/objects/peer-authentication.ts";
-import { createdMs } from "./creation-time.ts";
+import { byAge } from "./creation-time.ts";
 import { type Authorization, type Clause, type Match, policyName } from "#mesh/policies/authorization.ts";
 
 /** What holds after inheritance. DISABLE has become PERMISSIVE: a captured pod takes tunnels and plaintext alike. */
@@ -101,8 +101,3 @@ const strictOn = (port: number): Match => ({
   ...withoutPrincipal,
   destinationPorts: { include: [port], exclude: [] },
 });
-
-const byAge = (a: PeerAuthenticationObject, b: PeerAuthenticationObject): number => {
-  const age = createdMs(a.metadata) - createdMs(b.metadata);
-  return age !== 0 && !Number.isNaN(age) ? age : a.metadata.name < b.metadata.name ? -1 : 1;
-};

@@ -6,7 +6,6 @@ import { configDump } from "../serve/config-dump.ts";
 import { type Fields, objectMap, referenceGrantYaml, routeYaml, serviceYaml } from "../testing/objects.ts";
 import type { MeshContext } from "./mesh-context.ts";
 import { MeshModel } from "./mesh-model.ts";
-import { objectWarnings } from "./object-warnings.ts";
 
 const CONTEXT: MeshContext = {
   trustDomain: unwrap(parseTrustDomain("cluster.local")),
@@ -255,18 +254,4 @@ test("the admin API shows the parents of routes in force, and says in words what
     "ResolvedRefs=False (BackendNotFound) at Service shop/echo: Service shop/echo has no TCP port 81",
   ]);
   expect(refused?.parents).toBeUndefined();
-});
-
-test("a policy for backends is read, and what it names in vain is said", () => {
-  const policy = {
-    apiVersion: "gateway.networking.x-k8s.io/v1alpha1",
-    kind: "XBackendTrafficPolicy",
-    metadata: { namespace: "shop", name: "p" },
-    spec: { targetRefs: ["echo", "none"].map((name) => ({ group: "", kind: "Service", name })), retryConstraint: {} },
-  };
-  const { tables } = modelOf([echo, policy]);
-  expect(objectWarnings(tables, "root").get("XBackendTrafficPolicy shop/p")).toEqual([
-    expect.stringContaining("has no effect yet"),
-    "Service shop/none is not there",
-  ]);
 });

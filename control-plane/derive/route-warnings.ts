@@ -1,7 +1,6 @@
-import type { RouteCondition, RouteParentStatus } from "#mesh/admin/control-plane-status.ts";
+import type { PolicyAncestorStatus, RouteCondition, RouteParentStatus } from "#mesh/admin/control-plane-status.ts";
 import type { BackendTrafficPolicyObject } from "#mesh/objects/backend-traffic-policy.ts";
 import { isService } from "#mesh/objects/gateway-reference.ts";
-import type { ObjectTables } from "./object-tables.ts";
 import { referencedService, type RouteObject } from "./route-references.ts";
 
 /** What a person should know about a route that is in order by itself. */
@@ -23,16 +22,18 @@ export const routeWarnings = (route: RouteObject, parents: readonly RouteParentS
 
 /** The same of a policy for backends. */
 export const trafficPolicyWarnings = (
-  tables: ObjectTables,
-  { metadata, targets, unsupported }: BackendTrafficPolicyObject,
+  { metadata, targets }: BackendTrafficPolicyObject,
+  ancestors: readonly PolicyAncestorStatus[],
 ): readonly string[] => [
-  "has no effect yet: nodes do not route HTTP",
-  ...unsupported.map(({ path, message }) => `${path}: ${message}`),
-  ...targets.flatMap((target) => {
-    if (!isService(target)) return [`${target.kind} ${target.name} is not a Service`];
-    const key = `${metadata.namespace}/${target.name}`;
-    return tables.services.get(key) ? [] : [`Service ${key} is not there`];
-  }),
+  ...targets.flatMap((target) => (isService(target) ? [] : [`${target.kind} ${target.name} is not a Service`])),
+  ...ancestors.flatMap(({ ancestorRef, conditions }) =>
+    conditions
+      .filter(isBad)
+      .map(
+        ({ type, status, reason, message }) =>
+          `${type}=${status} (${reason}) at Service ${metadata.namespace}/${ancestorRef.name}: ${message}`,
+      ),
+  ),
 ];
 
 const isBad = ({ type, status }: RouteCondition): boolean =>

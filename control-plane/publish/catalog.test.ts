@@ -5,7 +5,15 @@ import type { Authorization } from "#mesh/policies/authorization.ts";
 import { unwrap } from "#mesh/result.ts";
 import { parseTrustDomain } from "#mesh/spiffe-id.ts";
 import { MeshModel } from "../derive/mesh-model.ts";
-import { type Fields, objectMap, peerAuthenticationYaml, podYaml, routeYaml, serviceYaml } from "../testing/objects.ts";
+import {
+  type Fields,
+  objectMap,
+  peerAuthenticationYaml,
+  podYaml,
+  routeYaml,
+  serviceYaml,
+  trafficPolicyYaml,
+} from "../testing/objects.ts";
 import { Catalog } from "./catalog.ts";
 
 const trustDomain = unwrap(parseTrustDomain("cluster.local"));
@@ -57,7 +65,7 @@ test.each([
   ["selector", []],
 ] as const)("a policy of scope %s that nobody names goes to %j", (scope, nodes) => {
   const { catalog } = published(...PODS);
-  const none = { workloads: new Map(), services: new Map(), routes: new Map() };
+  const none = { workloads: new Map(), services: new Map(), routes: new Map(), backends: new Map() };
   catalog.apply({ ...none, policies: new Map([["shop/p", policy(scope)]]) });
   expect(["node-1", "node-2", "node-3"].filter((node) => names(catalog, AUTHORIZATION_TYPE, node).length > 0)).toEqual(
     nodes,
@@ -66,7 +74,7 @@ test.each([
 
 test("a policy that is gone goes to nobody", () => {
   const { catalog } = published(...PODS);
-  const none = { workloads: new Map(), services: new Map(), routes: new Map() };
+  const none = { workloads: new Map(), services: new Map(), routes: new Map(), backends: new Map() };
   catalog.apply({ ...none, policies: new Map([["shop/p", policy("global")]]) });
   catalog.apply({ ...none, policies: new Map([["shop/p", undefined]]) });
   expect(names(catalog, AUTHORIZATION_TYPE, "node-1")).toEqual([]);
@@ -92,6 +100,16 @@ test("the routes of each port go to every node as a resource of their own, and a
   expect([...change(objectMap(route(81))).routing]).toEqual([AT_80]);
   expect(names(catalog, ROUTING_TYPE, "node-1")).toEqual([AT_81]);
   expect([...change(new Map([["HTTPRoute shop/r", undefined]])).routing]).toEqual([AT_81]);
+  expect(names(catalog, ROUTING_TYPE, "node-1")).toEqual([]);
+});
+
+test("the policy of a Service goes to every node beside its routes, and each is gone by itself", () => {
+  const service = "shop/web.shop.svc.cluster.local";
+  const { catalog, change } = published(WEB, route(80), trafficPolicyYaml("shop/p", ["web"]));
+  expect(names(catalog, ROUTING_TYPE, "node-1")).toEqual([service, AT_80]);
+  expect([...change(new Map([["HTTPRoute shop/r", undefined]])).routing]).toEqual([AT_80]);
+  expect(names(catalog, ROUTING_TYPE, "node-1")).toEqual([service]);
+  expect([...change(new Map([["XBackendTrafficPolicy shop/p", undefined]])).routing]).toEqual([service]);
   expect(names(catalog, ROUTING_TYPE, "node-1")).toEqual([]);
 });
 

@@ -1,12 +1,12 @@
 import { ADDRESS_TYPE, AUTHORIZATION_TYPE, ROUTING_TYPE, TRUST_BUNDLE_TYPE } from "#api/type-urls.ts";
 import type { Authorization } from "#mesh/policies/authorization.ts";
 import type { TrustBundle } from "#mesh/trust-bundle.ts";
-import type { PortRoutes } from "#mesh/routes/route.ts";
-import type { Service, ServiceName } from "#mesh/service.ts";
+import type { Service } from "#mesh/service.ts";
 import type { Workload } from "#mesh/workload.ts";
 import { IndexedTable } from "../derive/indexed-table.ts";
 import type { ModelChange } from "../derive/mesh-model.ts";
 import { encodeAuthorization } from "./encode-authorization.ts";
+import { encodeBackendPolicy } from "./encode-backend-policy.ts";
 import { encodeRoutes } from "./encode-routes.ts";
 import { encodeService } from "./encode-service.ts";
 import { encodeTrustBundle } from "./encode-trust-bundle.ts";
@@ -47,8 +47,8 @@ export class Catalog {
   });
   readonly #policies = new Map<string, PublishedPolicy>();
   readonly #routing = new Map<string, Resource>();
-  /** The names of what there is of each Service in {@link #routing}. */
-  readonly #routingOf = new Map<ServiceName, ReadonlySet<string>>();
+  /** The names of what there is of each Service in {@link #routing}: of its routes, and of its policy. */
+  readonly #routingOf = new Map<string, ReadonlySet<string>>();
   /** The versions of whole nodes, until something changes. */
   readonly #wanted = new Map<string, string>();
   #bundle: Resource | undefined;
@@ -72,7 +72,12 @@ export class Catalog {
       else this.#policies.delete(name);
     }
     const routing = new Set<string>();
-    for (const [service, ports] of change.routes) this.#putRoutes(routing, service, ports ?? []);
+    for (const [service, ports] of change.routes) {
+      this.#putRouting(routing, `routes ${service}`, (ports ?? []).map(encodeRoutes));
+    }
+    for (const [service, policy] of change.backends) {
+      this.#putRouting(routing, `policy ${service}`, policy ? [encodeBackendPolicy(policy)] : []);
+    }
     return { addresses: changed, routing };
   }
 
@@ -110,10 +115,10 @@ export class Catalog {
     changed.add(name);
   }
 
-  #putRoutes(changed: Set<string>, service: ServiceName, ports: readonly PortRoutes[]): void {
-    const resources = new Map(ports.map(encodeRoutes).map((resource) => [resource.name, resource]));
-    for (const name of new Set([...(this.#routingOf.get(service) ?? []), ...resources.keys()])) {
-      const [before, after] = [this.#routing.get(name), resources.get(name)];
+  #putRouting(changed: Set<string>, owner: string, resources: readonly Resource[]): void {
+    const byName = new Map(resources.map((resource) => [resource.name, resource]));
+    for (const name of new Set([...(this.#routingOf.get(owner) ?? []), ...byName.keys()])) {
+      const [before, after] = [this.#routing.get(name), byName.get(name)];
       if (before?.version === after?.version) continue;
       if (before) this.#routingVersion ^= markOf(ROUTING_TYPE, before);
       if (after) this.#routingVersion ^= markOf(ROUTING_TYPE, after);
@@ -121,8 +126,8 @@ export class Catalog {
       else this.#routing.delete(name);
       changed.add(name);
     }
-    if (resources.size === 0) this.#routingOf.delete(service);
-    else this.#routingOf.set(service, new Set(resources.keys()));
+    if (byName.size === 0) this.#routingOf.delete(owner);
+    else this.#routingOf.set(owner, new Set(byName.keys()));
   }
 
   #policiesFor(node: string): readonly (readonly [string, PublishedPolicy])[] {

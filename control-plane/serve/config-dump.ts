@@ -2,7 +2,6 @@ import type {
   ControlPlaneDump,
   NodeStatus,
   ObjectStatus,
-  RouteParentStatus,
   ServiceStatus,
   WorkloadStatus,
 } from "#mesh/admin/control-plane-status.ts";
@@ -20,7 +19,7 @@ export const configDump = (
   nodes: readonly NodeStatus[],
   statusFolder?: ControlPlaneDump["statusFolder"],
 ): ControlPlaneDump => ({
-  objects: withParents(withWarnings(objects, warningsOf(model)), model.routes.statuses()),
+  objects: withDerived(withWarnings(objects, warningsOf(model)), model),
   workloads: [...model.workloads()].map((workload) => workloadStatus(workload, model)).sort(by(({ uid }) => uid)),
   services: [...model.services().values()].map((service) => serviceStatus(service, model)).sort(by(({ name }) => name)),
   policies: [...model.policies()]
@@ -31,16 +30,15 @@ export const configDump = (
 });
 
 const warningsOf = (model: MeshModel): ReadonlyMap<string, readonly string[]> =>
-  objectWarnings(model.tables, model.context.rootNamespace, model.routes.statuses());
+  objectWarnings(model.tables, model.context.rootNamespace, model.routes.statuses(), model.backends.statuses());
 
-/** What became of the version of a route that is in force. */
-const withParents = (
-  objects: readonly ObjectStatus[],
-  statuses: ReadonlyMap<string, readonly RouteParentStatus[]>,
-): readonly ObjectStatus[] =>
+/** What became of the version of a route or a policy that is in force. */
+const withDerived = (objects: readonly ObjectStatus[], { routes, backends }: MeshModel): readonly ObjectStatus[] =>
   objects.map((object) => {
-    const parents = object.serving ? statuses.get(nameKey(object)) : undefined;
-    return parents ? { ...object, parents } : object;
+    if (!object.serving) return object;
+    const parents = routes.statuses().get(nameKey(object));
+    const ancestors = backends.statuses().get(nameKey(object));
+    return { ...object, ...(parents && { parents }), ...(ancestors && { ancestors }) };
   });
 
 /** What the whole says of an object concerns the declaration of it that is in force. */

@@ -104,7 +104,7 @@ test("a mistake of ours in publishing to one node does not keep it from the othe
   const [later, good] = [open("node-later"), open("node-good")];
   await Promise.all([later.answered(1), good.answered(1)]);
   catalog.isBrokenLater = true;
-  const none = { workloads: new Map(), policies: new Map(), routes: new Map() };
+  const none = { workloads: new Map(), policies: new Map(), routes: new Map(), backends: new Map() };
   await vi.waitFor(() => {
     service.publish(catalog.apply({ ...none, services: new Map([[serviceName(SERVICE), SERVICE]]) }));
     service.publish({ addresses: new Set([serviceName(SERVICE)]), routing: new Set() });

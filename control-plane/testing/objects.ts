@@ -106,3 +106,16 @@ export const referenceGrantYaml = (name: string, from: string, kind: string, ser
     to: [{ group: "", kind: "Service", ...(service === undefined ? {} : { name: service }) }],
   },
 });
+
+/** XBackendTrafficPolicy `namespace/name` for Services of its namespace. */
+export const trafficPolicyYaml = (
+  name: string,
+  services: readonly string[],
+  spec: Fields = {},
+  metadata: Fields = {},
+): Fields => ({
+  apiVersion: "gateway.networking.x-k8s.io/v1alpha1",
+  kind: "XBackendTrafficPolicy",
+  metadata: { ...named(name), ...metadata },
+  spec: { targetRefs: services.map((service) => ({ group: "", kind: "Service", name: service })), ...spec },
+});

@@ -34,6 +34,8 @@ export interface ObjectStatus {
   readonly warnings: readonly string[];
   /** Of routes: what became of them at each parent that the mesh is responsible for. */
   readonly parents?: readonly RouteParentStatus[];
+  /** Of policies: the same at each Service that they are for. */
+  readonly ancestors?: readonly PolicyAncestorStatus[];
 }
 
 /** An entry of a route's `status.parents` (Gateway API). */
@@ -44,12 +46,19 @@ export interface RouteParentStatus {
   readonly conditions: readonly RouteCondition[];
 }
 
+/** An entry of a policy's `status.ancestors` (Gateway API): in the mesh the Services that it is for are its ancestors. */
+export interface PolicyAncestorStatus {
+  readonly ancestorRef: ParentReference;
+  readonly controllerName: string;
+  readonly conditions: readonly RouteCondition[];
+}
+
 export interface RouteCondition {
   readonly type: "Accepted" | "ResolvedRefs" | "PartiallyInvalid";
   readonly status: "True" | "False";
   readonly reason: string;
   readonly message: string;
-  /** `metadata.generation` of the route that it speaks of; 0 where nobody counts. */
+  /** `metadata.generation` of the object that it speaks of; 0 where nobody counts. */
   readonly observedGeneration: number;
 }
 

@@ -1,4 +1,5 @@
 import * as fc from "fast-check";
+import type { BackendPolicy } from "../routes/backend-policy.ts";
 import type {
   BackendTarget,
   GrpcMatch,
@@ -86,8 +87,7 @@ const filter: fc.Arbitrary<RouteFilter> = fc.oneof(
   }),
 );
 
-/** Any session persistence that an object can ask for. */
-export const arbitrarySession: fc.Arbitrary<SessionPersistence> = fc.oneof(
+const session: fc.Arbitrary<SessionPersistence> = fc.oneof(
   fc.record({
     kind: fc.constant("cookie" as const),
     absoluteTimeoutMs: perhaps(durationMs),
@@ -113,7 +113,7 @@ const ruleOf = <Match>(match: fc.Arbitrary<Match>): fc.Arbitrary<RouteRule<Match
         backoffMs: perhaps(durationMs),
       }),
     ),
-    sessionPersistence: perhaps(arbitrarySession),
+    sessionPersistence: perhaps(session),
   });
 
 const routesOf = <Match>(match: fc.Arbitrary<Match>): fc.Arbitrary<Route<Match>[]> =>
@@ -130,6 +130,22 @@ const routeSet: fc.Arbitrary<RouteSet> = fc.oneof(
   fc.record({ kind: fc.constant("http" as const), routes: routesOf(httpMatch) }),
   fc.record({ kind: fc.constant("grpc" as const), routes: routesOf(grpcMatch) }),
 );
+
+const intervalMs = fc.integer({ min: 1, max: 3_600_000 });
+
+/** Any policy of a Service that objects can say. */
+export const arbitraryBackendPolicy: fc.Arbitrary<BackendPolicy> = fc.record({
+  service,
+  retryConstraint: perhaps(
+    fc.record({
+      percent: fc.nat(100),
+      intervalMs,
+      minRetries: fc.integer({ min: 1, max: 1_000_000 }),
+      minRetriesIntervalMs: intervalMs,
+    }),
+  ),
+  sessionPersistence: perhaps(session),
+});
 
 /** Any routes that objects can say. */
 export const arbitraryPortRoutes: fc.Arbitrary<PortRoutes> = fc.record({

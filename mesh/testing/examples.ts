@@ -59,5 +59,6 @@ export const snapshotWith = (change: Partial<SnapshotChange>, base: Snapshot = e
     policies: new Map(),
     bundles: new Map(),
     routes: new Map(),
+    backendPolicies: new Map(),
     ...change,
   });

@@ -1,6 +1,12 @@
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
+import { SessionPersistenceSchema } from "#api/gen/heddle/routes/v1alpha1/session_persistence_pb.js";
+import {
+  type BackendPolicy,
+  BackendPolicySchema,
+  RetryConstraintSchema,
+} from "#api/gen/heddle/routes/v1alpha1/backend_policy_pb.js";
 import {
   CorsSchema,
   FilterSchema,
@@ -44,7 +50,7 @@ test("routes of a port are decoded under their port's name and under no other", 
     value: { kind: "routes", routes: { service: WEB_SERVICE, port: 80 } },
   });
   for (const name of ["", `${WEB_SERVICE}:81`, WEB_SERVICE, `other${WEB_ROUTES}`]) {
-    expect(decodeRouting(name, routesBytes())).toMatchObject({ ok: false, error: /are not the resource's name/ });
+    expect(decodeRouting(name, routesBytes())).toMatchObject({ ok: false, error: /is not the resource's name/ });
   }
 });
 
@@ -163,6 +169,34 @@ test.each<[string, PortRoutes, RegExp]>([
   expect(decode(value)).toMatchObject({ ok: false, error: expect.stringMatching(reason) as unknown });
 });
 
+const constraint = (changes: MessageInitShape<typeof RetryConstraintSchema>) =>
+  create(RetryConstraintSchema, { ...policy, ...changes });
+const policy = { percent: 20, intervalMs: 10_000n, minRetries: 10, minRetriesIntervalMs: 1_000n };
+const decodePolicy = (value: Partial<BackendPolicy>) => {
+  const good = create(BackendPolicySchema, { service: WEB_SERVICE, retryConstraint: policy });
+  const backend = Object.assign(good, value);
+  return decodeRouting(
+    WEB_SERVICE,
+    toBinary(RoutingSchema, create(RoutingSchema, { type: { case: "backend", value: backend } })),
+  );
+};
+
+test("the policy of a Service is decoded under the Service's name", () => {
+  expect(decodePolicy({})).toMatchObject({ ok: true, value: { policy: { retryConstraint: { intervalMs: 10_000 } } } });
+  expect(decodePolicy({ service: `${WEB_SERVICE}x` })).toMatchObject({ ok: false });
+});
+
+test.each<[string, Partial<BackendPolicy>, RegExp]>([
+  ["no Service", { service: "" }, /is no service/],
+  ["more than all", { retryConstraint: constraint({ percent: 101 }) }, /101 percent/],
+  ["no time", { retryConstraint: constraint({ intervalMs: 0n }) }, /an interval of 0 ms/],
+  ["no time for a few", { retryConstraint: constraint({ minRetriesIntervalMs: 0n }) }, /an interval of 0 ms/],
+  ["endless time", { retryConstraint: constraint({ intervalMs: 2n ** 60n }) }, /out of range/],
+  ["a session of unknown kind", { sessionPersistence: create(SessionPersistenceSchema) }, /unknown kind/],
+])("a policy with %s is refused", (_, value, reason) => {
+  expect(decodePolicy(value)).toMatchObject({ ok: false, error: expect.stringMatching(reason) as unknown });
+});
+
 test("of many mistakes the first ones are named", () => {
   const many = Array.from({ length: 50 }, () => create(FilterSchema));
   const decoded = decode(proto({ filters: many }));
@@ -180,7 +214,7 @@ test("no bytes make the decoder throw, and what it accepts can be compiled", () 
   fc.assert(
     fc.property(fc.oneof(fc.uint8Array({ maxLength: 100 }), worsened), (bytes) => {
       const decoded = decodeRouting(WEB_ROUTES, bytes);
-      if (decoded.ok) compilePort(decoded.value.routes);
+      if (decoded.ok) expect(() => decoded.value.kind === "routes" && compilePort(decoded.value.routes)).not.toThrow();
       else expect(decoded.error).not.toBe("");
     }),
     { numRuns: 3_000 },

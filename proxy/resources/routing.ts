@@ -1,20 +1,21 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { type Routing as ProtoRouting, RoutingSchema } from "#api/gen/heddle/routes/v1alpha1/routing_pb.js";
 import { err, ok, type Result } from "#mesh/result.ts";
+import type { BackendPolicy } from "#mesh/routes/backend-policy.ts";
 import type { HttpRoute, PortRoutes } from "#mesh/routes/route.ts";
 import { portKey } from "#mesh/routes/route-table.ts";
+import { decodeBackendPolicy } from "./backend-policy.ts";
 import { formatProblems, portNumber, serviceNameOf } from "./field-checks.ts";
 import { decodeRoutes } from "./routes.ts";
 import { hasUnknownFields } from "./unknown-fields.ts";
 
 /** What a resource of type heddle.routes.v1alpha1.Routing holds. */
-export interface Routing {
-  readonly kind: "routes";
-  readonly routes: PortRoutes;
-}
+export type Routing =
+  | { readonly kind: "routes"; readonly routes: PortRoutes }
+  | { readonly kind: "backend-policy"; readonly policy: BackendPolicy };
 
 /**
- * Decodes the routes of a port. What this version does not know is refused as a whole: half a route may let through what the
+ * Decodes the routes of a port, or the policy of a Service. What this version does not know is refused as a whole: half a route may let through what the
  * whole holds back. What is returned can be compiled.
  * @returns what is wrong with the resource otherwise, to be sent back as a NACK
  */
@@ -28,10 +29,18 @@ export const decodeRouting = (name: string, bytes: Uint8Array): Result<Routing, 
   if (hasUnknownFields(proto)) return err("it has fields that this version does not know");
   if (proto.type.case === undefined) return err("it holds nothing");
   const problems: string[] = [];
-  const routes = decodeRoutes(proto.type.value, problems);
-  if (portKey(routes.service, routes.port) !== name) problems.push("service and port are not the resource's name");
-  return problems.length > 0 ? err(formatProblems(problems)) : ok({ kind: "routes", routes });
+  const routing = decodeType(proto.type, problems);
+  if (routingName(routing) !== name) problems.push("what it is about is not the resource's name");
+  return problems.length > 0 ? err(formatProblems(problems)) : ok(routing);
 };
+
+const decodeType = (type: ProtoRouting["type"] & { readonly value: object }, problems: string[]): Routing =>
+  type.case === "routes"
+    ? { kind: "routes", routes: decodeRoutes(type.value, problems) }
+    : { kind: "backend-policy", policy: decodeBackendPolicy(type.value, problems) };
+
+const routingName = (routing: Routing): string =>
+  routing.kind === "routes" ? portKey(routing.routes.service, routing.routes.port) : routing.policy.service;
 
 /**
  * Stands for a resource that could not be read and had no readable version before: every request to the port is answered with

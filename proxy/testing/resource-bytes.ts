@@ -63,5 +63,12 @@ export const routesBytes = (backendPort = 81): Uint8Array => {
   return toBinary(RoutingSchema, create(RoutingSchema, { type: { case: "routes", value } }));
 };
 
+/** For tests: the policy of {@link WEB_SERVICE}, under whose name it is: 10 retries a second, or as many as are asked for. */
+export const backendPolicyBytes = (minRetries = 10): Uint8Array => {
+  const retryConstraint = { percent: 20, intervalMs: 10_000n, minRetries, minRetriesIntervalMs: 1_000n };
+  const value = { service: WEB_SERVICE, retryConstraint };
+  return toBinary(RoutingSchema, create(RoutingSchema, { type: { case: "backend", value } }));
+};
+
 /** Name of the resource that {@link routesBytes} makes by default. */
 export const WEB_ROUTES = portKey(WEB_SERVICE, 80);

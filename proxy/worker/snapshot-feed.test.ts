@@ -9,6 +9,7 @@ import { ip } from "#mesh/testing/examples.ts";
 import { requestFacts } from "#mesh/testing/routes.ts";
 import type { AgentOrder, ResourceKind } from "../channel/agent-order.ts";
 import {
+  backendPolicyBytes,
   bundleBytes,
   policyBytes,
   routesBytes,
@@ -41,6 +42,7 @@ const service = resource("address", WEB_SERVICE, serviceBytes());
 const policy = resource("authorization", "shop/deny", policyBytes());
 const bundle = resource("trust-bundle", "cluster.local", bundleBytes([authority.root.certificate]));
 const routes = resource("routing", WEB_ROUTES, routesBytes());
+const backendPolicy = resource("routing", WEB_SERVICE, backendPolicyBytes());
 const BROKEN = Uint8Array.of(0xff, 0xff, 0xff);
 
 const credential = (name = "shop/web", key?: Uint8Array): AgentOrder => {
@@ -53,22 +55,25 @@ const credential = (name = "shop/web", key?: Uint8Array): AgentOrder => {
   };
 };
 
-/** Which of the five kinds a snapshot has. */
+/** Which of the six kinds a snapshot has. */
 const contents = (snapshot: Snapshot) => ({
   workload: sharedGet(snapshot.workloads, WEB_0) !== undefined,
   service: sharedGet(snapshot.services, WEB_SERVICE) !== undefined,
   policy: sharedGet(snapshot.policies, "shop/deny") !== undefined,
   bundle: snapshot.bundles.has(authority.trustDomain),
   routes: sharedGet(snapshot.routes, WEB_ROUTES) !== undefined,
+  backendPolicy: sharedGet(snapshot.backendPolicies, WEB_SERVICE) !== undefined,
 });
 
-const ALL = { workload: true, service: true, policy: true, bundle: true, routes: true };
-const NONE = { workload: false, service: false, policy: false, bundle: false, routes: false };
+const ALL = { workload: true, service: true, policy: true, bundle: true, routes: true, backendPolicy: true };
+const NONE = { workload: false, service: false, policy: false, bundle: false, routes: false, backendPolicy: false };
 
 test("nothing of a transaction is in force before its commit, and everything is then", () => {
   const { feed: made, take, log } = feed();
   const before = made.snapshot;
-  expect(take(workload, service, policy, bundle, routes)).toEqual([false, false, false, false, false]);
+  expect(take(workload, service, policy, bundle, routes, backendPolicy)).toEqual(
+    Array.from({ length: 6 }, () => false),
+  );
   expect(made.snapshot).toBe(before);
   expect(take(commit(3))).toEqual([true]);
   expect(made.snapshot.generation).toBe(3);
@@ -81,7 +86,7 @@ test("nothing of a transaction is in force before its commit, and everything is 
 
 test("a later transaction changes what it names, and leaves the rest", () => {
   const { feed: made, take } = feed();
-  take(workload, service, policy, bundle, routes, commit(1));
+  take(workload, service, policy, bundle, routes, backendPolicy, commit(1));
   take(resource("address", WEB_0, workloadBytes({ serviceAccount: "other" })), commit(2));
   expect(contents(made.snapshot)).toEqual(ALL);
   expect(sharedGet(made.snapshot.workloads, WEB_0)?.serviceAccount).toBe("other");
@@ -93,9 +98,10 @@ test.each([
   ["policy", "authorization", "shop/deny"],
   ["bundle", "trust-bundle", "cluster.local"],
   ["routes", "routing", WEB_ROUTES],
+  ["backendPolicy", "routing", WEB_SERVICE],
 ] as const)("a %s that is gone is gone with its commit, and nothing else is", (kind, type, name) => {
   const { feed: made, take } = feed();
-  take(workload, service, policy, bundle, routes, commit(1));
+  take(workload, service, policy, bundle, routes, backendPolicy, commit(1));
   take(resource(type, name, undefined));
   expect(contents(made.snapshot)).toEqual(ALL);
   take(commit(2));
@@ -113,7 +119,7 @@ test("within a transaction the last word counts", () => {
 
 test("a transaction that is all there is forgets what came before, credentials not", () => {
   const { feed: made, take } = feed();
-  take(credential(), workload, service, policy, bundle, routes, commit(7));
+  take(credential(), workload, service, policy, bundle, routes, backendPolicy, commit(7));
   take(workload, commit(1, true));
   expect(contents(made.snapshot)).toEqual({ ...NONE, workload: true });
   expect(made.snapshot.generation).toBe(1);
@@ -143,7 +149,7 @@ test.each([
   ["trust-bundle", "cluster.local", "bundle"],
 ] as const)("a resource %s %s that cannot be read is told, and its last good version stays", (type, name, kind) => {
   const { feed: made, take, log } = feed();
-  take(workload, service, policy, bundle, routes, commit(1));
+  take(workload, service, policy, bundle, routes, backendPolicy, commit(1));
   expect(take(resource(type, name, BROKEN), commit(2))).toEqual([false, true]);
   expect(contents(made.snapshot)[kind]).toBe(true);
   expect(log.mock.calls).toEqual([[expect.stringMatching(new RegExp(`^${type} ${name}: .`))]]);

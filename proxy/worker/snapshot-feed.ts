@@ -1,6 +1,7 @@
 import { credentialsFrom, type Credentials } from "#certs/verify/credentials.ts";
 import { assertNever } from "#mesh/assert-never.ts";
 import type { Authorization } from "#mesh/policies/authorization.ts";
+import type { BackendPolicy } from "#mesh/routes/backend-policy.ts";
 import type { PortRoutes } from "#mesh/routes/route.ts";
 import { type PortKey, portKey } from "#mesh/routes/route-table.ts";
 import { type Service, serviceName, type ServiceName } from "#mesh/service.ts";
@@ -23,6 +24,7 @@ interface Pending {
   readonly policies: Map<string, Authorization | undefined>;
   readonly bundles: Map<TrustDomain, TrustBundle | undefined>;
   readonly routes: Map<PortKey, PortRoutes | undefined>;
+  readonly backendPolicies: Map<ServiceName, BackendPolicy | undefined>;
 }
 
 /**
@@ -84,12 +86,14 @@ export class SnapshotFeed {
     if (problem !== undefined) this.#log(`${resource} ${name}: ${problem}`);
   }
 
-  /** A name of the type Address may be a workload's or a service's. */
+  /** A name of the type Address may be a workload's or a service's, and one of Routing a port's or a service's. */
   #remove(resource: ResourceOrder["resource"], name: string): undefined {
     if (resource === "authorization") this.#pending.policies.set(name, undefined);
     else if (resource === "trust-bundle") this.#pending.bundles.set(name as TrustDomain, undefined);
-    else if (resource === "routing") this.#pending.routes.set(name as PortKey, undefined);
-    else {
+    else if (resource === "routing") {
+      this.#pending.routes.set(name as PortKey, undefined);
+      this.#pending.backendPolicies.set(name as ServiceName, undefined);
+    } else {
       this.#pending.workloads.set(name, undefined);
       this.#pending.services.set(name as ServiceName, undefined);
     }
@@ -120,7 +124,9 @@ export class SnapshotFeed {
   }
 
   #setRouting(routing: Routing | undefined): void {
-    if (routing) this.#pending.routes.set(portKey(routing.routes.service, routing.routes.port), routing.routes);
+    if (routing?.kind === "routes") {
+      this.#pending.routes.set(portKey(routing.routes.service, routing.routes.port), routing.routes);
+    } else if (routing) this.#pending.backendPolicies.set(routing.policy.service, routing.policy);
   }
 }
 
@@ -130,4 +136,5 @@ const emptyPending = (): Pending => ({
   policies: new Map(),
   bundles: new Map(),
   routes: new Map(),
+  backendPolicies: new Map(),
 });

@@ -8,6 +8,7 @@
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
 import type { PortRoutes } from "./port_routes_pb.js";
+import type { BackendPolicy } from "./backend_policy_pb.js";
 
 /**
  * Describes the file heddle/routes/v1alpha1/routing.proto.
@@ -29,6 +30,14 @@ export declare type Routing = Message<"heddle.routes.v1alpha1.Routing"> & {
      */
     value: PortRoutes;
     case: "routes";
+  } | {
+    /**
+     * The resource's name is `<namespace>/<hostname>`.
+     *
+     * @generated from field: heddle.routes.v1alpha1.BackendPolicy backend = 2;
+     */
+    value: BackendPolicy;
+    case: "backend";
   } | { case: undefined; value?: undefined };
 };
 

@@ -6,13 +6,14 @@
 /* eslint-disable */
 
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import { file_heddle_routes_v1alpha1_backend_policy } from "./backend_policy_pb.js";
 import { file_heddle_routes_v1alpha1_port_routes } from "./port_routes_pb.js";
 
 /**
  * Describes the file heddle/routes/v1alpha1/routing.proto.
  */
 export const file_heddle_routes_v1alpha1_routing = /*@__PURE__*/
-  fileDesc("CiRoZWRkbGUvcm91dGVzL3YxYWxwaGExL3JvdXRpbmcucHJvdG8SFmhlZGRsZS5yb3V0ZXMudjFhbHBoYTEiRwoHUm91dGluZxI0CgZyb3V0ZXMYASABKAsyIi5oZWRkbGUucm91dGVzLnYxYWxwaGExLlBvcnRSb3V0ZXNIAEIGCgR0eXBlYgZwcm90bzM", [file_heddle_routes_v1alpha1_port_routes]);
+  fileDesc("CiRoZWRkbGUvcm91dGVzL3YxYWxwaGExL3JvdXRpbmcucHJvdG8SFmhlZGRsZS5yb3V0ZXMudjFhbHBoYTEigQEKB1JvdXRpbmcSNAoGcm91dGVzGAEgASgLMiIuaGVkZGxlLnJvdXRlcy52MWFscGhhMS5Qb3J0Um91dGVzSAASOAoHYmFja2VuZBgCIAEoCzIlLmhlZGRsZS5yb3V0ZXMudjFhbHBoYTEuQmFja2VuZFBvbGljeUgAQgYKBHR5cGViBnByb3RvMw", [file_heddle_routes_v1alpha1_backend_policy, file_heddle_routes_v1alpha1_port_routes]);
 
 /**
  * Describes the message heddle.routes.v1alpha1.Routing.
