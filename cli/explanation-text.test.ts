@@ -60,7 +60,7 @@ const EXPLANATION: RequestExplanation = {
     address: "10.96.0.1",
     port: 80,
   },
-  protocol: { kind: "http", declared: "http1", message: "the port is declared as http1" },
+  protocol: { spoken: "HTTP/1.1", message: "the port is declared as http1" },
   routes: {
     group: "producer",
     kind: "HTTPRoute",
@@ -91,6 +91,7 @@ const EXPLANATION: RequestExplanation = {
           responseFilters: [
             { kind: "response-header-modifier", set: [{ name: "x-by", value: "v1" }], add: [], remove: ["server"] },
           ],
+          version: "HTTP/2",
           mirrors: [{ target: "shop/shadow:80", share: { numerator: 1, denominator: 200 } }],
           endpoints: ENDPOINTS,
         },
@@ -115,7 +116,7 @@ GET /a to web
 from shop/client on node-1, spiffe://cluster.local/ns/shop/sa/client
 
 destination  Service shop/web, 10.96.0.1:80
-protocol     http: the port is declared as http1
+protocol     HTTP/1.1: the port is declared as http1
 routes       HTTPRoutes of the Service's namespace, in the order in which they are tried
   no      shop/split rule 0 (beta) match 0  header x-user is not there, not beta
   chosen  shop/split rule 1 match 0
@@ -125,6 +126,7 @@ rule         shop/split rule 1
   retries    2, of failed connections, 503
 backend      shop/v1:80  weight 9, 90 % of the requests
   changed    path /new/a, host v1, + x-env: prod, - x-secret
+  goes on    as HTTP/2, as the backend's port is declared
   answer     = x-by: v1, - server
   copied     0.5 % to shop/shadow:80, whose answer is ignored
   endpoints  2, in turn; 1 left out
@@ -151,7 +153,7 @@ test.each<[Partial<RequestExplanation>, RegExp]>([
   ],
   [
     { outcome: { kind: "unrouted", endpoints: { total: 0, eligible: 0, listed: [], problem: "no pod is behind it" } } },
-    /endpoints +none: no pod is behind it/,
+    /endpoints +none, as no pod is behind it: answered with 503/,
   ],
   [
     { outcome: { kind: "unrouted", endpoints: { ...ENDPOINTS, total: 5_000, eligible: 4_999 } } },

@@ -5,7 +5,6 @@ import type {
   ExplainedEndpoint,
   ExplainedEndpoints,
   ExplainedForwarding,
-  ExplainedOutcome,
   ExplainedRequest,
   ExplainedRoutes,
   ExplainedVerdict,
@@ -31,10 +30,10 @@ export const explanationText = (explanation: RequestExplanation): string =>
     "",
     line("destination", destinationText(explanation.destination)),
     ...(explanation.protocol
-      ? [line("protocol", `${explanation.protocol.kind}: ${explanation.protocol.message}`)]
+      ? [line("protocol", `${explanation.protocol.spoken}: ${explanation.protocol.message}`)]
       : []),
     ...(explanation.routes ? routesLines(explanation.routes) : []),
-    ...outcomeLines(explanation.outcome, explanation.request),
+    ...outcomeLines(explanation),
   ].join("\n");
 
 const headLines = ({ source, request, node, config }: RequestExplanation): readonly string[] => {
@@ -115,7 +114,8 @@ const mismatchText = (mismatch: Mismatch): string => {
 
 const foundText = (found: string | undefined): string => (found === undefined ? "not there" : JSON.stringify(found));
 
-const outcomeLines = (outcome: ExplainedOutcome, request: ExplainedRequest): readonly string[] => {
+const outcomeLines = (explanation: RequestExplanation): readonly string[] => {
+  const { outcome } = explanation;
   switch (outcome.kind) {
     case "nowhere":
       return [line("outcome", bad(outcome.message))];
@@ -124,7 +124,7 @@ const outcomeLines = (outcome: ExplainedOutcome, request: ExplainedRequest): rea
     case "unrouted":
       return [line("endpoints", countText(outcome.endpoints)), ...endpointLines(outcome.endpoints)];
     case "forward":
-      return forwardLines(outcome, request);
+      return forwardLines(outcome, explanation);
     case "redirect":
       return [
         line("outcome", `${ruleText(outcome.rule)} redirects it: ${outcome.status} to ${outcome.location}`),
@@ -144,10 +144,10 @@ const outcomeLines = (outcome: ExplainedOutcome, request: ExplainedRequest): rea
   }
 };
 
-const forwardLines = (forwarding: ExplainedForwarding, request: ExplainedRequest): readonly string[] => [
+const forwardLines = (forwarding: ExplainedForwarding, of: RequestExplanation): readonly string[] => [
   line("rule", ruleText(forwarding.rule)),
   ...limitLines(forwarding),
-  ...forwarding.backends.flatMap((backend) => backendLines(backend, request)),
+  ...forwarding.backends.flatMap((backend) => backendLines(backend, of)),
 ];
 
 const limitLines = ({ timeouts, retry }: ExplainedForwarding): readonly string[] => {
@@ -166,7 +166,7 @@ const limitLines = ({ timeouts, retry }: ExplainedForwarding): readonly string[]
 
 const backendLines = (
   { service, weight, share, outcome }: ExplainedBackend,
-  request: ExplainedRequest,
+  { request, protocol }: RequestExplanation,
 ): readonly string[] => {
   const name = service ?? "(leads nowhere)";
   const part = `weight ${weight}, ${percent(share)} of the requests`;
@@ -178,6 +178,9 @@ const backendLines = (
   return [
     line("backend", `${bold(name)}  ${part}`),
     ...(changes.length === 0 ? [] : [more("changed", changes.join(", "))]),
+    ...(outcome.version === protocol?.spoken
+      ? []
+      : [more("goes on", `as ${outcome.version}, as the backend's port is declared`)]),
     ...responseLines(outcome.responseFilters),
     ...outcome.mirrors.map(({ target, share: { numerator, denominator } }) =>
       more("copied", `${percent(numerator / denominator)} to ${target}, whose answer is ignored`),
@@ -203,7 +206,7 @@ const responseLines = (filters: readonly RouteFilter[]): readonly string[] =>
 const percent = (share: number): string => `${Number((share * 100).toFixed(share < 0.01 ? 3 : 1))} %`;
 
 const countText = ({ eligible, total, problem }: ExplainedEndpoints): string => {
-  if (problem !== undefined) return bad(`none: ${problem}`);
+  if (problem !== undefined) return bad(`none, as ${problem}: answered with 503`);
   const all = eligible === 1 ? "1" : `${eligible}, in turn`;
   return eligible === total ? all : `${all}; ${total - eligible} left out`;
 };

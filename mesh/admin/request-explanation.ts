@@ -1,7 +1,6 @@
 import type { Mismatch } from "../routes/compiled-match.ts";
 import type { MatchedRule } from "../routes/decide-http-route.ts";
 import type { HeaderValue, RedirectStatus, RouteFilter, RouteRetry, RouteTimeouts, Share } from "../routes/route.ts";
-import type { AppProtocol } from "../service.ts";
 
 /** POST /explain/request of a node's agent: a request that a pod might send. */
 export interface RequestQuestion {
@@ -63,10 +62,8 @@ export type ExplainedDestination =
   | { readonly kind: "none"; readonly message: string };
 
 export interface ExplainedProtocol {
-  /** `http`: each request is routed by itself; `opaque`: bytes are passed on; `refused`: neither. */
-  readonly kind: "http" | "opaque" | "refused";
-  /** What the port is declared to speak; undefined where no Service says anything about it. */
-  readonly declared: AppProtocol | undefined;
+  /** HTTP: each request is routed by itself; `opaque`: bytes are passed on. */
+  readonly spoken: "HTTP/1.1" | "HTTP/2" | "opaque";
   readonly message: string;
 }
 
@@ -137,6 +134,8 @@ export type ExplainedBackendOutcome =
       readonly request: ExplainedRequest;
       readonly responseFilters: readonly RouteFilter[];
       readonly mirrors: readonly ExplainedMirror[];
+      /** In which the request goes on. */
+      readonly version: "HTTP/1.1" | "HTTP/2";
       readonly endpoints: ExplainedEndpoints;
     }
   | { readonly kind: "error"; readonly status: number; readonly reason: string }

@@ -35,9 +35,6 @@ export const explainServiceEndpoints = (view: Viewpoint, service: Service, port:
 export const explainPods = (view: Viewpoint, workloads: readonly Workload[], port: number): ExplainedEndpoints =>
   listEndpoints(workloads.map((workload) => explainEndpoint(view, workload, port)));
 
-/** Nobody can serve it. */
-export const noEndpoints = (problem: string): ExplainedEndpoints => ({ total: 0, eligible: 0, listed: [], problem });
-
 const EXCLUSIONS = {
   "not-ready": "not ready",
   "no-such-port": "it has no such port",

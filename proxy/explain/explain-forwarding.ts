@@ -4,68 +4,65 @@ import type {
   ExplainedMirror,
   ExplainedRequest,
 } from "#mesh/admin/request-explanation.ts";
-import { decideHttpRoute, type ForwardDecision, type ServiceTarget } from "#mesh/routes/decide-http-route.ts";
+import { decideHttpRoute, type ForwardDecision } from "#mesh/routes/decide-http-route.ts";
+import { fieldValue } from "#mesh/routes/field.ts";
 import type { RequestFacts } from "#mesh/routes/request-facts.ts";
-import type { BackendTarget, RouteFilter, WeightedBackend } from "#mesh/routes/route.ts";
+import type { BackendTarget, RouteFilter } from "#mesh/routes/route.ts";
 import type { RouteEntry } from "#mesh/routes/route-matcher.ts";
-import type { Service, ServiceName } from "#mesh/service.ts";
-import { sharedGet } from "#mesh/shared-map.ts";
-import { explainServiceEndpoints, noEndpoints, type Viewpoint } from "./explain-endpoints.ts";
+import { backendOf } from "../worker/http/backend-of.ts";
+import { goesOnAsHttp2 } from "../worker/http/upstream-version.ts";
+import { explainServiceEndpoints, type Viewpoint } from "./explain-endpoints.ts";
+import type { RequestAsked } from "./request-question.ts";
 
 /** What a rule does with a request, for each backend that chance may give it. */
 export const explainForwarding = (
   view: Viewpoint,
   facts: RequestFacts,
+  asked: RequestAsked,
   entry: RouteEntry,
   rule: ForwardDecision["rule"],
 ): ExplainedForwarding => {
-  const { backends, timeouts, retry } = entry.rule;
-  return {
-    kind: "forward",
-    rule,
-    timeouts,
-    retry,
-    backends: explainBackends(view, facts, entry.rule.filters, backends),
-  };
-};
-
-const explainBackends = (
-  view: Viewpoint,
-  facts: RequestFacts,
-  filters: readonly RouteFilter[],
-  backends: readonly WeightedBackend[],
-): readonly ExplainedBackend[] => {
+  const { filters, backends, timeouts, retry } = entry.rule;
   const sum = backends.reduce((total, { weight }) => total + weight, 0);
   let before = 0;
-  return backends.map((backend) => {
+  const explained = backends.map((backend): ExplainedBackend => {
     const { weight, target } = backend;
     const middle = (before + weight / 2) / sum;
     before += weight;
+    const all = [...filters, ...backend.filters];
     return {
       service: target.kind === "service" ? targetText(target) : undefined,
       weight,
       share: sum === 0 ? 0 : weight / sum,
-      outcome: weight === 0 ? { kind: "never" } : explainBackend(view, facts, [...filters, ...backend.filters], middle),
+      outcome: weight === 0 ? { kind: "never" } : explainBackend(view, facts, asked, all, middle),
     };
   });
+  return { kind: "forward", rule, timeouts, retry, backends: explained };
 };
 
 /** @param chance a number that leads to the backend */
 const explainBackend = (
   view: Viewpoint,
   facts: RequestFacts,
+  asked: RequestAsked,
   filters: readonly RouteFilter[],
   chance: number,
 ): ExplainedBackend["outcome"] => {
   const decision = decideHttpRoute(view.snapshot.routes, facts, () => chance);
   if (decision.kind === "error") return { kind: "error", status: decision.status, reason: decision.reason };
   if (decision.kind !== "forward") throw new Error(`the rule does not forward, but ${decision.kind}`);
+  const target = backendOf(view.snapshot, decision, { address: view.called, port: facts.port });
+  if ("code" in target) return { kind: "error", status: target.status, reason: target.message };
+  if (target.kind !== "service") throw new Error("a backend is a Service");
+  const upgrade = fieldValue(facts.fields, "upgrade");
+  const head = { version: asked.isHttp2 ? "2" : "1.1", upgrade: upgrade === undefined ? [] : [upgrade] } as const;
   return {
     kind: "forward",
     request: explainedRequest({ ...decision.request, method: facts.method }),
     responseFilters: decision.responseFilters,
     mirrors: mirrorsOf(filters),
-    endpoints: endpointsOf(view, decision.backend),
+    version: goesOnAsHttp2(head, target) ? "HTTP/2" : "HTTP/1.1",
+    endpoints: explainServiceEndpoints(view, target.service, target.port),
   };
 };
 
@@ -81,13 +78,6 @@ export const explainedRequest = ({
   target,
   fields: fields.map(({ name, value }) => ({ name, value })),
 });
-
-const endpointsOf = (view: Viewpoint, { service: name, port: number }: ServiceTarget) => {
-  const service = sharedGet<ServiceName, Service>(view.snapshot.services, name);
-  if (!service) return noEndpoints("this node knows no such Service");
-  const port = service.ports.find(({ port }) => port === number);
-  return port ? explainServiceEndpoints(view, service, port) : noEndpoints(`the Service has no port ${number}`);
-};
 
 const mirrorsOf = (filters: readonly RouteFilter[]): readonly ExplainedMirror[] =>
   filters.flatMap((filter) =>

@@ -33,25 +33,43 @@ test("a Service of the same name in another namespace is not meant by the bare n
 });
 
 test.each([
-  ["http://10.244.2.10:8080/", "workload", "http", "unrouted"],
-  ["http://10.9.9.9/", "unknown", "opaque", "passthrough"],
-  ["http://10.244.1.5:8080/", "none", undefined, "nowhere"],
-  ["http://127.0.0.1:8080/", "none", undefined, "nowhere"],
-  ["http://localhost/", "none", undefined, "nowhere"],
-  ["http://web:81/", "none", undefined, "nowhere"],
-  ["http://10.244.2.10:15008/", "none", undefined, "nowhere"],
-  ["http://headless:8080/", "service", "http", "unrouted"],
-  ["http://raw/", "service", "opaque", "unrouted"],
-  ["http://any/", "service", "http", "unrouted"],
-  ["https://any:80/", "service", "opaque", "unrouted"],
-  ["https://web:80/", "service", "refused", "nowhere"],
-] as const)("%s leads to: %s, %s, %s", (url, destination, protocol, outcome) => {
-  const explained = explain(url);
-  expect([explained.destination.kind, explained.protocol?.kind, explained.outcome.kind]).toEqual([
+  ["http://10.244.2.10:8080/", {}, "workload", "HTTP/1.1", "unrouted"],
+  ["http://10.9.9.9/", {}, "unknown", "opaque", "passthrough"],
+  ["http://10.244.1.5:8080/", {}, "none", undefined, "nowhere"],
+  ["http://127.0.0.1:8080/", {}, "none", undefined, "nowhere"],
+  ["http://localhost/", {}, "none", undefined, "nowhere"],
+  ["http://web:81/", {}, "none", undefined, "nowhere"],
+  ["http://10.244.2.10:15008/", {}, "none", undefined, "nowhere"],
+  ["http://headless:8080/", {}, "service", "HTTP/1.1", "unrouted"],
+  ["http://raw/", {}, "service", "opaque", "unrouted"],
+  ["http://any/", {}, "service", "HTTP/1.1", "unrouted"],
+  ["http://any/", { method: "BREW" }, "service", "opaque", "unrouted"],
+  ["http://web/", { method: "BREW" }, "service", "HTTP/1.1", "forward"],
+  ["grpc://any:80/a.B/C", {}, "service", "HTTP/2", "unrouted"],
+  ["https://any:80/", {}, "service", "opaque", "unrouted"],
+  ["https://web:80/", {}, "service", "opaque", "unrouted"],
+] as const)("%s %j leads to: %s, %s, %s", (url, more, destination, spoken, outcome) => {
+  const explained = explain(url, more);
+  expect([explained.destination.kind, explained.protocol?.spoken, explained.outcome.kind]).toEqual([
     destination,
-    protocol,
+    spoken,
     outcome,
   ]);
+});
+
+test("a backend that speaks only HTTP/2 gets it", () => {
+  const versions = (url: string, more = {}) =>
+    forwarded(url, more).backends.map(({ outcome }) => (outcome.kind === "forward" ? outcome.version : undefined));
+  expect(versions("http://web/")).toEqual(["HTTP/1.1", "HTTP/2", undefined, undefined]);
+  expect(versions("http://web/", { headers: [{ name: "Upgrade", value: "websocket" }] })[1]).toBe("HTTP/1.1");
+  expect(versions("grpc://web:80/a.B/C")[0]).toBe("HTTP/2");
+});
+
+test("a backend that the node does not know is an error of its own share", () => {
+  expect(explain("http://web/gone").outcome).toMatchObject({
+    kind: "forward",
+    backends: [{ service: "shop/gone:80", share: 1, outcome: { kind: "error", status: 500 } }],
+  });
 });
 
 test("each candidate says why it was not chosen, in the order of precedence", () => {
@@ -62,11 +80,18 @@ test("each candidate says why it was not chosen, in the order of precedence", ()
   ).toEqual([
     ["moved", 0, "mismatch", "path"],
     ["moved", 1, "mismatch", "path"],
+    ["moved", 2, "mismatch", "path"],
     ["split", 0, "mismatch", "header"],
     ["split", 1, "chosen", undefined],
   ]);
   const beta = explain("http://web/a", { headers: [{ name: "X-User", value: "beta" }] });
-  expect(beta.routes?.candidates.map(({ outcome }) => outcome)).toEqual(["mismatch", "mismatch", "chosen", "behind"]);
+  expect(beta.routes?.candidates.map(({ outcome }) => outcome)).toEqual([
+    "mismatch",
+    "mismatch",
+    "mismatch",
+    "chosen",
+    "behind",
+  ]);
 });
 
 const forwarded = (url: string, more: Partial<RequestQuestion> = {}) => {
@@ -119,7 +144,12 @@ test("endpoints that get nothing say why, and those that do say who lets the cal
 
 test("whoever is not in the mesh is neither routed nor known, and is judged so", () => {
   const { source, protocol, routes, outcome } = explain("http://web.shop/", {}, STRANGER);
-  expect([source.identity, protocol?.kind, routes, outcome.kind]).toEqual([undefined, "opaque", undefined, "unrouted"]);
+  expect([source.identity, protocol?.spoken, routes, outcome.kind]).toEqual([
+    undefined,
+    "opaque",
+    undefined,
+    "unrouted",
+  ]);
   const direct = explain("http://10.244.2.10:8080/", {}, STRANGER);
   expect(direct.outcome).toMatchObject({
     endpoints: { listed: [{ way: { kind: "plaintext" }, verdict: { kind: "allowed" } }] },
@@ -147,7 +177,7 @@ test("what the mesh answers by itself is told with its rule", () => {
   expect(explain("http://web/none").outcome).toMatchObject({
     kind: "error",
     status: 503,
-    rule: { route: { name: "moved" }, ruleIndex: 1 },
+    rule: { route: { name: "moved" }, ruleIndex: 2 },
   });
   expect(explain("http://api/other").outcome).toMatchObject({ kind: "error", status: 404, rule: undefined });
 });

@@ -85,13 +85,9 @@ const explainHeadless = (snapshot: Snapshot, source: Workload, asked: RequestAsk
 
 const explainDestination = (view: Viewpoint, asked: RequestAsked, destination: Destination): Rest => {
   if (destination.kind === "refused") return nowhere(destination.message);
-  const told = {
-    destination: explainedDestination(destination),
-    protocol: isInMesh(view.source) ? explainProtocol(destination, asked.scheme) : NOT_CAPTURED,
-    routes: undefined,
-  };
-  const { protocol } = told;
-  if (protocol.kind === "refused") return { ...told, outcome: { kind: "nowhere", message: protocol.message } };
+  const { snapshot, source } = view;
+  const protocol = isInMesh(source) ? explainProtocol(snapshot, destination, asked) : NOT_CAPTURED;
+  const told = { destination: explainedDestination(destination), protocol, routes: undefined };
   if (destination.kind === "unknown") {
     const message = "the mesh does not know the address: the connection is passed on as it is, in clear";
     return { ...told, outcome: { kind: "passthrough", message } };
@@ -100,13 +96,12 @@ const explainDestination = (view: Viewpoint, asked: RequestAsked, destination: D
     const endpoints = explainPods(view, [destination.workload], destination.called.port);
     return { ...told, outcome: { kind: "unrouted", endpoints } };
   }
-  if (protocol.kind !== "http") return { ...told, outcome: unrouted(view, destination) };
+  if (protocol.spoken === "opaque") return { ...told, outcome: unrouted(view, destination) };
   return { ...told, ...explainRouting(view, asked, destination) };
 };
 
 const NOT_CAPTURED = {
-  kind: "opaque",
-  declared: undefined,
+  spoken: "opaque",
   message: "the calling pod is not in the mesh: nobody looks at what it sends, and routes do not hold",
 } as const;
 
@@ -138,7 +133,7 @@ const explainRouting = (
   const kind = chosen && (chosen.matcher.kind === "http" ? "HTTPRoute" : "GRPCRoute");
   return {
     routes: explainedRoutes(explanation, kind),
-    outcome: routedOutcome(view, facts, destination, explanation),
+    outcome: routedOutcome(view, facts, asked, destination, explanation),
   };
 };
 
@@ -156,6 +151,7 @@ const explainedRoutes = ({ group, candidates }: RouteExplanation, kind: Explaine
 const routedOutcome = (
   view: Viewpoint,
   facts: RequestFacts,
+  asked: RequestAsked,
   destination: ServiceDestination,
   { decision, candidates }: RouteExplanation,
 ): ExplainedOutcome => {
@@ -175,7 +171,7 @@ const routedOutcome = (
       if (!entry) throw new Error("a rule decided, and none was chosen");
       return decision.kind === "error" && isOfWholeRule(entry.rule)
         ? { kind: "error", rule: decision.rule, status: decision.status, reason: decision.reason }
-        : explainForwarding(view, facts, entry, decision.rule);
+        : explainForwarding(view, facts, asked, entry, decision.rule);
     }
     default:
       return assertNever(decision);

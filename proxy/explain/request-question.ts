@@ -6,13 +6,14 @@ import { type Field, isNamed, newField } from "#mesh/routes/field.ts";
 /** A question that was read. */
 export interface RequestAsked {
   readonly from: PodReference;
-  /** `grpc` is HTTP with prior knowledge of HTTP/2. */
   readonly scheme: "http" | "https";
   /** As the client writes it. */
   readonly authority: string;
   /** A name in lower case, or an address without brackets. */
   readonly host: string;
   readonly port: number;
+  /** With prior knowledge, as gRPC is. */
+  readonly isHttp2: boolean;
   readonly method: string;
   readonly target: string;
   readonly fields: readonly Field[];
@@ -48,6 +49,7 @@ export const readRequestQuestion = (value: unknown): Result<RequestAsked, string
     scheme: isTls ? "https" : "http",
     authority,
     ...place,
+    isHttp2: isGrpc,
     method: used,
     target: rest.startsWith("/") ? rest : `/${rest}`,
     fields: isGrpc && !hasType ? [newField("content-type", "application/grpc"), ...fields.value] : fields.value,

@@ -100,6 +100,7 @@ const REDIRECT = httpRoute({
       matches: [{ path: { type: "Exact", value: "/old" } }],
       filters: [{ type: "RequestRedirect", requestRedirect: { hostname: "elsewhere", statusCode: 301 } }],
     },
+    { matches: [{ path: { type: "Exact", value: "/gone" } }], backendRefs: [{ name: "gone", port: 80 }] },
     { matches: [{ path: { type: "Exact", value: "/none" } }], backendRefs: [{ name: "v1", port: 80, weight: 0 }] },
   ],
 });
@@ -127,7 +128,7 @@ export const splitMesh: Snapshot = snapshotWith({
     [
       WEB,
       service("v1"),
-      service("v2"),
+      service("v2", "http2"),
       service("headless", "http1", true),
       service("raw", "tcp"),
       service("any", "unknown"),

@@ -10,8 +10,6 @@ import { fieldValue } from "#mesh/routes/field.ts";
 import { isGrpc, type RequestFacts } from "#mesh/routes/request-facts.ts";
 import type { RouteTimeouts } from "#mesh/routes/route.ts";
 import { serviceName } from "#mesh/service.ts";
-import { sharedGet } from "#mesh/shared-map.ts";
-import type { Snapshot } from "#mesh/snapshot.ts";
 import { formatSocketAddress } from "#mesh/socket-address.ts";
 import { field } from "#wire/http1/head.ts";
 import { ByteStreamDuplex } from "../../http/byte-stream-duplex.ts";
@@ -52,7 +50,9 @@ import { Discarding } from "./discarding.ts";
 import { refuse } from "./refuse.ts";
 import { randomUuid } from "./request-id.ts";
 import type { RequestHandler } from "./serve-http.ts";
+import { backendOf } from "./backend-of.ts";
 import { leavingChanges } from "./trusted-fields.ts";
+import { goesOnAsHttp2 } from "./upstream-version.ts";
 
 /** How many endpoints are tried for one attempt: nothing of the request has been sent until one is connected. */
 const MAX_ENDPOINTS = 3;
@@ -326,12 +326,8 @@ class EndpointAttempts {
     });
   }
 
-  /** HTTP/1 or 2 as the client speaks it, but HTTP/2 where the called port is declared to speak only that. */
   get #isHttp2(): boolean {
-    if (this.#request.version === "2") return true;
-    const { destination } = this.#way;
-    const declared = destination.kind === "service" ? destination.port.protocol : "unknown";
-    return this.#request.upgrade.length === 0 && (declared === "http2" || declared === "grpc");
+    return goesOnAsHttp2(this.#request, this.#way.destination);
   }
 
   #keyOf(endpoint: Endpoint): string {
@@ -351,19 +347,6 @@ const client = (duplex: Duplex, isHttp2: boolean, handler: HttpClientHandler): H
   // Sockets are paused until somebody reads them.
   duplex.resume();
   return connection;
-};
-
-/** The Service's port that a rule sends the request to. */
-const backendOf = (
-  snapshot: Snapshot,
-  { backend }: ForwardDecision,
-  called: Reachable["called"],
-): Reachable | MeshError => {
-  const service = sharedGet(snapshot.services, backend.service);
-  const port = service?.ports.find((candidate) => candidate.port === backend.port);
-  if (service && port) return { kind: "service", service, port, called };
-  const message = `the backend ${backend.service}:${backend.port} is not known`;
-  return { ...upstreamError("invalid-backend", message, "NC"), status: 500 };
 };
 
 /** The request as the rule's filters make it; the same where they change nothing. */
