@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
@@ -9,8 +9,11 @@ import { unwrap } from "#mesh/result.ts";
 
 const EXAMPLES = join(import.meta.dirname, "../../examples");
 
+const FOLDERS = readdirSync(EXAMPLES).filter((name) => statSync(join(EXAMPLES, name)).isDirectory());
+
 const rawObjectsIn = (folder: string): readonly unknown[] =>
   readdirSync(join(EXAMPLES, folder))
+    .filter((file) => file.endsWith(".yaml"))
     .flatMap((file) => parseAllDocuments(readFileSync(join(EXAMPLES, folder, file), "utf8")))
     .map((document) => document.toJS() as unknown);
 
@@ -20,20 +23,29 @@ const first = objectsIn("first-mesh");
 const pods = first.filter((object) => object.kind === "Pod");
 
 test("every object of the examples is one that the mesh reads", () => {
-  expect(readdirSync(EXAMPLES).flatMap(objectsIn).length).toBeGreaterThan(9);
+  expect(FOLDERS.flatMap(objectsIn).length).toBeGreaterThan(9);
 });
 
-test("a cluster could run them: every container has an image, every pod a service account and a namespace that exist", () => {
-  const containers = rawObjectsIn("first-mesh").flatMap(
-    (object) => (object as { spec?: { containers?: readonly { image?: string }[] } }).spec?.containers ?? [],
-  );
-  expect(containers.map(({ image }) => image)).toEqual(pods.map(() => "node:26-alpine"));
-  const names = (kind: string): readonly string[] =>
-    first.filter((object) => object.kind === kind).map(({ metadata }) => `${metadata.namespace}/${metadata.name}`);
-  for (const { metadata, serviceAccount } of pods) {
-    expect(names("ServiceAccount")).toContain(`${metadata.namespace}/${serviceAccount}`);
-    expect(names("Namespace")).toContain(`/${metadata.namespace}`);
-  }
+test.each(FOLDERS)(
+  "a cluster could run %s: all have an image, a service account and a namespace that exist",
+  (folder) => {
+    const objects = objectsIn(folder);
+    const own = objects.filter((object) => object.kind === "Pod");
+    const containers = rawObjectsIn(folder).flatMap(
+      (object) => (object as { spec?: { containers?: readonly { image?: string }[] } }).spec?.containers ?? [],
+    );
+    expect(containers.map(({ image }) => image)).toEqual(own.map(() => "node:26-alpine"));
+    const names = (kind: string): readonly string[] =>
+      objects.filter((object) => object.kind === kind).map(({ metadata }) => `${metadata.namespace}/${metadata.name}`);
+    for (const { metadata, serviceAccount } of own) {
+      expect(names("ServiceAccount")).toContain(`${metadata.namespace}/${serviceAccount}`);
+      expect(names("Namespace")).toContain(`/${metadata.namespace}`);
+    }
+  },
+);
+
+test.each(FOLDERS)("the list of examples names %s", (folder) => {
+  expect(readFileSync(join(EXAMPLES, "README.md"), "utf8")).toContain(`[${folder}](${folder}/)`);
 });
 
 test("the service has two replicas, and every call to them crosses from one node to another", () => {
