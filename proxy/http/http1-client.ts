@@ -5,7 +5,7 @@ import type { ReceivedResponseHead } from "#wire/http1/head.ts";
 import type { ErrorCode } from "#wire/http2/error-code.ts";
 import { Http1ClientConnection } from "../transport/http1-client-connection.ts";
 import type { Http1ClientSettings } from "../transport/http1-limits.ts";
-import type { Http1Failure, Http1ResponseHandler, Http1Stream } from "../transport/http1-stream.ts";
+import type { Http1ClientStream, Http1Failure, Http1ResponseHandler } from "../transport/http1-stream.ts";
 import { fromHttp1Response, hasNamed, toHttp1Request } from "./heads.ts";
 import { httpFailure } from "./http1-server.ts";
 import type {
@@ -48,7 +48,7 @@ export class Http1Client implements HttpClientConnection {
 
   request(request: HttpRequest, changes: HeadChanges, reader: HttpResponseReader): HttpWriter {
     const { received } = request;
-    const handler = (stream: Http1Stream): Http1ResponseHandler => {
+    const handler = (stream: Http1ClientStream): Http1ResponseHandler => {
       writer = new Writer(stream);
       return new ResponseReader(reader, (ms) => (this.#announcedMs = ms));
     };
@@ -133,10 +133,14 @@ const keepAliveTimeout = (fields: readonly Field[]): number | undefined => {
 };
 
 class Writer implements HttpWriter {
-  readonly #stream: Http1Stream;
+  readonly #stream: Http1ClientStream;
 
-  constructor(stream: Http1Stream) {
+  constructor(stream: Http1ClientStream) {
     this.#stream = stream;
+  }
+
+  get isUnsent(): boolean {
+    return this.#stream.isUnsent;
   }
 
   write(bytes: Uint8Array): boolean {

@@ -56,7 +56,7 @@ class RequestReader implements Http1StreamHandler {
 }
 
 export const httpFailure = (failure: Http1Failure): HttpFailure => ({
-  kind: failure.kind,
+  kind: failure.kind === "unsent" ? "refused" : failure.kind,
   message: failureText(failure),
   code: undefined,
 });

@@ -54,7 +54,7 @@ export interface HttpFailure {
     | "timeout"
     /** The stream was reset, or its connection is gone. */
     | "lost"
-    /** The peer says that it has not looked at the request (RFC 9113 section 8.7). */
+    /** The peer has not looked at the request: it says so (RFC 9113 section 8.7), or nothing has left for it. */
     | "refused";
   readonly message: string;
   /** As HTTP/2 has it, where it came so. */
@@ -84,6 +84,8 @@ export interface HttpWriter {
   reset(code: ErrorCode, reason: string): void;
   /** So many bytes of {@link HttpReader.data} were handed on. */
   consumed(bytes: number): void;
+  /** Whether nothing of it has left yet; undefined where that is not known. */
+  readonly isUnsent?: boolean;
 }
 
 /** The answer to a request that came to us. */

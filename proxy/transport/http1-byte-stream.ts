@@ -34,6 +34,7 @@ export class Http1ByteStream {
   #isEnding = false;
   #wasFull = false;
   #isGone = false;
+  #sends = 0;
   #reason = "the connection was lost";
 
   constructor(duplex: Duplex, handler: ByteStreamHandler) {
@@ -64,6 +65,11 @@ export class Http1ByteStream {
   /** Whether what was written has left, and our end after it. */
   get isFinished(): boolean {
     return this.#duplex.writableFinished;
+  }
+
+  /** How often something has left for the stream below: while it stays the same, the peer has seen nothing new. */
+  get sends(): number {
+    return this.#sends;
   }
 
   /** @param bytes are copied */
@@ -147,6 +153,7 @@ export class Http1ByteStream {
 
   #send(parts: readonly Uint8Array[]): void {
     const duplex = this.#duplex;
+    this.#sends += 1;
     if (parts.length === 1) {
       duplex.write(parts[0], this.#onWritten);
       return;

@@ -9,7 +9,7 @@ import { Http1ByteStream } from "./http1-byte-stream.ts";
 import { ClientExchange, type ExchangeOwner } from "./http1-client-exchange.ts";
 import { Deadline } from "./http1-deadline.ts";
 import type { Http1ClientSettings } from "./http1-limits.ts";
-import { failureText, type Http1Failure, type Http1ResponseHandler, type Http1Stream } from "./http1-stream.ts";
+import { failureText, type Http1ClientStream, type Http1Failure, type Http1ResponseHandler } from "./http1-stream.ts";
 
 /** What happens on a connection to a server. */
 export interface Http1ClientHandler {
@@ -28,8 +28,8 @@ type Phase = "open" | "tunnel" | "closed";
 
 /**
  * Speaks HTTP/1 to a server over a stream of bytes. It reads also while no answer is awaited: bytes that nobody asked for end
- * the connection before they become somebody's answer (H1-32), and so does an end. What a handler throws comes out after the
- * connection was aborted.
+ * the connection before they become somebody's answer (H1-32), and so does an end; until a byte of a request has left, nobody
+ * has asked. What a handler throws comes out after the connection was aborted.
  */
 export class Http1ClientConnection {
   readonly #stream: Http1ByteStream;
@@ -87,8 +87,8 @@ export class Http1ClientConnection {
   open(
     head: RequestHead,
     offer: readonly string[],
-    makeHandler: (stream: Http1Stream) => Http1ResponseHandler,
-  ): Http1Stream {
+    makeHandler: (stream: Http1ClientStream) => Http1ResponseHandler,
+  ): Http1ClientStream {
     this.#mustBeFree();
     this.#writer.writeHead(head, offer.length > 0 ? { kind: "upgrade", protocols: offer } : DEFAULT_CONNECTION);
     return this.#begin(head.method, offer, makeHandler);
@@ -101,9 +101,9 @@ export class Http1ClientConnection {
   forward(
     head: ReceivedRequestHead,
     offer: readonly string[],
-    makeHandler: (stream: Http1Stream) => Http1ResponseHandler,
+    makeHandler: (stream: Http1ClientStream) => Http1ResponseHandler,
     added: readonly Field[] = [],
-  ): Http1Stream {
+  ): Http1ClientStream {
     this.#mustBeFree();
     this.#writer.forwardHead(head, offer, added);
     return this.#begin(head.method, offer, makeHandler);
@@ -122,12 +122,12 @@ export class Http1ClientConnection {
   #begin(
     method: string,
     offer: readonly string[],
-    makeHandler: (stream: Http1Stream) => Http1ResponseHandler,
-  ): Http1Stream {
+    makeHandler: (stream: Http1ClientStream) => Http1ResponseHandler,
+  ): Http1ClientStream {
     this.#reader.await({ method, upgrade: offer });
     this.#deadline.clear();
     this.#exchanges += 1;
-    const exchange = new ClientExchange(this.#exchangeOwner);
+    const exchange = new ClientExchange(this.#exchangeOwner, this.#stream.sends);
     this.#exchange = exchange;
     exchange.handler = makeHandler(exchange);
     return exchange;
@@ -137,6 +137,7 @@ export class Http1ClientConnection {
 
   #onData(chunk: Uint8Array): void {
     if (this.#phase === "closed") return;
+    if (this.#exchange?.isUnsent === true) return this.#breakOff(unsent("the server spoke before it was asked"));
     let rest = chunk;
     this.#isReading = true;
     try {
@@ -160,6 +161,7 @@ export class Http1ClientConnection {
       return;
     }
     if (this.#phase === "closed") return;
+    if (this.#exchange?.isUnsent === true) return this.#breakOff(unsent("the server closed the connection"));
     try {
       this.#reader.readEnd();
     } catch (error) {
@@ -228,6 +230,7 @@ export class Http1ClientConnection {
 
   readonly #exchangeOwner: ExchangeOwner = {
     isCurrent: (exchange) => exchange === this.#exchange,
+    sends: () => this.#stream.sends,
     write: (exchange, bytes) => {
       if (exchange.isTunnel) this.#stream.write(bytes);
       else this.#writer.writeData(bytes);
@@ -291,7 +294,7 @@ export class Http1ClientConnection {
     this.#deadline.stop();
     try {
       if (exchange?.isTunnel === true && exchange.isResponseDone && exchange.isRequestDone) exchange.handler.closed?.();
-      else exchange?.handler.reset({ kind: "lost", message: reason });
+      else exchange?.handler.reset(exchange.isUnsent ? unsent(reason) : { kind: "lost", message: reason });
     } finally {
       this.#handler.closed(reason);
     }
@@ -316,3 +319,5 @@ export class Http1ClientConnection {
     else this.#deadline.set(this.#settings.patience.contentIdleMs);
   }
 }
+
+const unsent = (message: string): Http1Failure => ({ kind: "unsent", message });

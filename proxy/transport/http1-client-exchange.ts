@@ -1,8 +1,10 @@
 import type { Field } from "#wire/field.ts";
-import type { Http1ResponseHandler, Http1Stream } from "./http1-stream.ts";
+import type { Http1ClientStream, Http1ResponseHandler } from "./http1-stream.ts";
 
 /** What an exchange asks of its connection. */
 export interface ExchangeOwner {
+  /** How often something has left. */
+  sends(): number;
   isCurrent(exchange: ClientExchange): boolean;
   write(exchange: ClientExchange, bytes: Uint8Array): boolean;
   end(exchange: ClientExchange, trailers: readonly Field[]): void;
@@ -11,8 +13,10 @@ export interface ExchangeOwner {
 }
 
 /** A request and its answer as the connection keeps it. */
-export class ClientExchange implements Http1Stream {
+export class ClientExchange implements Http1ClientStream {
   readonly #owner: ExchangeOwner;
+  /** Before it began. */
+  readonly #sendsBefore: number;
   handler: Http1ResponseHandler = NOBODY;
   isRequestDone = false;
   /** The final head came. */
@@ -21,8 +25,13 @@ export class ClientExchange implements Http1Stream {
   isTunnel = false;
   unconsumed = 0;
 
-  constructor(owner: ExchangeOwner) {
+  constructor(owner: ExchangeOwner, sends: number) {
     this.#owner = owner;
+    this.#sendsBefore = sends;
+  }
+
+  get isUnsent(): boolean {
+    return this.#owner.sends() === this.#sendsBefore;
   }
 
   write(bytes: Uint8Array): boolean {

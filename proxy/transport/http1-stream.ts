@@ -8,7 +8,9 @@ export type Http1Failure =
   | { readonly kind: "protocol"; readonly error: Http1Error }
   /** It took longer than the connection's patience. */
   | { readonly kind: "timeout"; readonly message: string }
-  | { readonly kind: "lost"; readonly message: string };
+  | { readonly kind: "lost"; readonly message: string }
+  /** It was lost before a byte of the request had left: the server knows nothing of it. */
+  | { readonly kind: "unsent"; readonly message: string };
 
 /** What comes of a message, and afterwards of a tunnel that it opened: the same for both sides of a connection. */
 export interface Http1StreamHandler {
@@ -45,6 +47,12 @@ export interface Http1Stream {
   reset(reason: string): void;
   /** So many bytes of {@link Http1StreamHandler.data} need no memory any more. An answer is not read on until all of them do. */
   consumed(bytes: number): void;
+}
+
+/** A request that we send. */
+export interface Http1ClientStream extends Http1Stream {
+  /** Whether no byte of it has left yet. */
+  readonly isUnsent: boolean;
 }
 
 /**

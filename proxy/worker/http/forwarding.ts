@@ -4,7 +4,7 @@ import type { RouteRetry, RouteTimeouts } from "#mesh/routes/route.ts";
 import { fieldValue } from "#mesh/routes/field.ts";
 import type { Field } from "#wire/field.ts";
 import { Http1Error } from "#wire/http1/http1-error.ts";
-import { ERROR_CODE } from "#wire/http2/error-code.ts";
+import { ERROR_CODE, type ErrorCode } from "#wire/http2/error-code.ts";
 import type {
   HeadChanges,
   HttpAnswer,
@@ -40,6 +40,8 @@ export interface ForwardingPlan {
   /** Who gets a copy of the request; nobody waits for them. */
   readonly copies: readonly HttpWriter[];
   readonly record: RequestRecord;
+  /** What should not have been thrown was. The request was ended. */
+  readonly onMistake: (error: unknown) => void;
 }
 
 /** As much of a request's content is kept to be sent again; beyond it there is one attempt. In bytes. */
@@ -58,6 +60,7 @@ export class Forwarding implements HttpReader {
   /** Content that may have to be sent, or sent again. */
   #kept: Buffer[] = [];
   #keptBytes = 0;
+  #receivedBytes = 0;
   #isReplayable: boolean;
   #hasEnded = false;
   #trailers: readonly Field[] = [];
@@ -96,8 +99,10 @@ export class Forwarding implements HttpReader {
     this.#plan.record.moved("request", bytes.length);
     for (const copy of this.#plan.copies) copy.write(bytes);
     if (this.#isOver || (this.#isResponseDone && !this.#isTunnel)) return this.#answer.consumed(bytes.length);
+    this.#receivedBytes += bytes.length;
     const writer = this.#attempt?.writer;
-    if (!writer || this.#isReplayable) this.#keep(bytes);
+    if (!writer || this.#isReplayable || writer.isUnsent === true) this.#keep(bytes);
+    else this.#forget();
     if (writer?.write(bytes) === true) this.#answer.consumed(bytes.length);
     else this.#owedToClient += bytes.length;
   }
@@ -139,15 +144,13 @@ export class Forwarding implements HttpReader {
     this.#attempt = attempt;
     const connection = this.#plan.connect();
     if (!(connection instanceof Promise)) return this.#connected(attempt, connection);
-    connection.then(
-      (made) => this.#connected(attempt, made),
-      (error: unknown) => {
-        attempt.isOver = true;
-        const message = "a mistake of the proxy's; see its log";
-        this.#fail({ status: 500, grpcStatus: "INTERNAL", code: "internal-error", message, flag: "UF" });
-        throw error;
-      },
-    );
+    connection
+      .then((made) => this.#connected(attempt, made))
+      .catch((error: unknown) => {
+        attempt.cancel("a mistake of the proxy's");
+        this.#fail(MISTAKE);
+        this.#plan.onMistake(error);
+      });
   }
 
   #connected(attempt: Attempt, made: HttpClientConnection | MeshError): void {
@@ -174,7 +177,7 @@ export class Forwarding implements HttpReader {
   #sendKept(writer: HttpWriter): void {
     let isWelcome = true;
     for (const bytes of this.#kept) isWelcome = writer.write(bytes);
-    if (!this.#isReplayable) this.#forget();
+    if (!this.#isReplayable && writer.isUnsent !== true) this.#forget();
     if (isWelcome) this.#release();
     if (this.#hasEnded) this.#endRequest(writer);
   }
@@ -191,7 +194,7 @@ export class Forwarding implements HttpReader {
   }
 
   #keep(bytes: Uint8Array): void {
-    if (this.#isReplayable && this.#keptBytes + bytes.length > MAX_REPLAYED_BYTES) {
+    if (this.#keptBytes + bytes.length > MAX_REPLAYED_BYTES) {
       this.#isReplayable = false;
       if (this.#attempt?.writer) return this.#forget();
     }
@@ -200,6 +203,7 @@ export class Forwarding implements HttpReader {
   }
 
   #forget(): void {
+    if (this.#keptBytes === 0) return;
     this.#kept = [];
     this.#keptBytes = 0;
   }
@@ -212,6 +216,8 @@ export class Forwarding implements HttpReader {
 
   /** An attempt has come to nothing, and the client has seen nothing of it. */
   #failAttempt(error: MeshError, isRefused = false): void {
+    // A fault of the answer that the client has begun to get.
+    if (this.#answer.isAnswered) return this.#fail(error);
     if (isRefused && this.#refusals < MAX_REFUSALS && this.#mayReplay) {
       this.#refusals += 1;
       return this.#try();
@@ -230,7 +236,7 @@ export class Forwarding implements HttpReader {
 
   /** Whether all of the request that came so far is still there. */
   get #mayReplay(): boolean {
-    return this.#isReplayable || (!this.#plan.request.hasContent && this.#plan.request.upgrade.length === 0);
+    return this.#keptBytes === this.#receivedBytes;
   }
 
   #fail(error: MeshError): void {
@@ -294,7 +300,7 @@ export class Forwarding implements HttpReader {
     if (this.#isOver) return;
     const isProtocol = failure.kind === "protocol";
     if (this.#answer.isAnswered) {
-      this.#answer.reset(failure.code ?? ERROR_CODE.internalError, failure.message);
+      this.#answer.reset(brokenCode(failure), failure.message);
       const reason = isProtocol ? "upstream-protocol-error" : "upstream-reset";
       return this.#over(isProtocol ? "UPE" : "UR", { reason, message: failure.message });
     }
@@ -412,6 +418,23 @@ class Attempt implements HttpResponseReader {
     this.#forwarding.broken(failure);
   }
 }
+
+/**
+ * How the client of a broken answer is told. NO_ERROR would be an end to most clients, and REFUSED_STREAM would have them send a
+ * request again that the endpoint has looked at.
+ */
+const brokenCode = ({ code }: HttpFailure): ErrorCode =>
+  code === undefined || code === ERROR_CODE.noError || code === ERROR_CODE.refusedStream
+    ? ERROR_CODE.internalError
+    : code;
+
+const MISTAKE: MeshError = {
+  status: 500,
+  grpcStatus: "INTERNAL",
+  code: "internal-error",
+  message: "a mistake of the proxy's; see its log",
+  flag: "UF",
+};
 
 const timeoutError = (code: string, what: string, ms: number): MeshError => ({
   status: 504,

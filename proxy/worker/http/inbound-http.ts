@@ -123,6 +123,7 @@ export class InboundHttp implements RequestHandler {
         mayRetry: () => false,
         copies: [],
         record,
+        onMistake: (error) => this.#mesh.onMistake(this.#pod, error),
       },
       answer,
       (over) => this.#open.delete(over),

@@ -164,6 +164,7 @@ export class OutboundHttp implements RequestHandler {
         mayRetry: () => true,
         copies: [],
         record,
+        onMistake: (error) => this.#mesh.onMistake(this.#pod, error),
       },
       answer,
       (over) => this.#open.delete(over),
