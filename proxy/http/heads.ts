@@ -10,7 +10,8 @@ import {
   type RequestHead,
   type ResponseHead,
 } from "#wire/http1/head.ts";
-import { endToEndFields } from "#wire/http1/hop-by-hop.ts";
+import { endToEndFields, isHopByHop } from "#wire/http1/hop-by-hop.ts";
+import { isTrailerName } from "#wire/http1/trailers.ts";
 import type * as http2 from "#wire/http2/message-rules.ts";
 import type { HeadChanges, HttpRequest, HttpResponse } from "./message.ts";
 
@@ -73,7 +74,9 @@ export const fromHttp2Response = (head: http2.ResponseHead, isEnd: boolean): Htt
 export const toHttp1Request = (request: HttpRequest, changes: HeadChanges): RequestHead => {
   const { received, method, target, version } = request;
   const fields = received ? forwardedRequest(received).fields : endToEndFields(request.fields);
-  const rest = fields.filter(({ name }) => !isNamed(name, "host"));
+  // An expectation of HTTP/1.0 is none, and must not become one by our version (RFC 9110 section 10.1.1).
+  const isLeftOut = (name: string): boolean => isNamed(name, "host") || (version === "1.0" && isNamed(name, "expect"));
+  const rest = fields.filter(({ name }) => !isLeftOut(name));
   return {
     method,
     target,
@@ -115,10 +118,28 @@ export const toHttp1Response = (response: HttpResponse): ResponseHead => {
   };
 };
 
-export const toHttp2Response = ({ status, fields, received }: HttpResponse): readonly Field[] => [
-  field(":status", String(status)),
-  ...(received ? endToEndFields(fields).map(lowerCase) : fields),
-];
+export const toHttp2Response = ({ status, fields, received }: HttpResponse): readonly Field[] => {
+  const own = received ? endToEndFields(fields).map(lowerCase) : fields;
+  // Where there must be none, some HTTP/2 clients take the whole response for malformed (RFC 9110 section 8.6).
+  const mayHaveLength = status >= 200 && status !== 204;
+  return [
+    field(":status", String(status)),
+    ...(mayHaveLength ? own : own.filter(({ name }) => name !== "content-length")),
+  ];
+};
+
+/** Trailers as HTTP/1 writes them: without those that HTTP/2 lets pass there and HTTP/1 does not. */
+export const toHttp1Trailers = (trailers: readonly Field[]): readonly Field[] =>
+  trailers.every(mayTrail) ? trailers : trailers.filter(mayTrail);
+
+const mayTrail = ({ name }: Field): boolean => isTrailerName(name) && !isHopByHop(name);
+
+/** Trailers as HTTP/2 writes them. */
+export const toHttp2Trailers = (trailers: readonly Field[]): readonly Field[] => trailers.map(lowerCase);
+
+/** The fields without those of these names; the same where there are none. */
+export const without = (fields: readonly Field[], names: ReadonlySet<string>): readonly Field[] =>
+  hasNamed(fields, names) ? fields.filter(({ name }) => !names.has(name.toLowerCase())) : fields;
 
 /** Whether any of the fields has one of these names. */
 export const hasNamed = (fields: readonly Field[], names: ReadonlySet<string>): boolean => {
@@ -127,7 +148,7 @@ export const hasNamed = (fields: readonly Field[], names: ReadonlySet<string>): 
 };
 
 const changed = (fields: readonly Field[], { remove, add }: HeadChanges): readonly Field[] => {
-  const kept = hasNamed(fields, remove) ? fields.filter(({ name }) => !remove.has(name.toLowerCase())) : fields;
+  const kept = without(fields, remove);
   return add.length === 0 ? kept : [...kept, ...add];
 };
 

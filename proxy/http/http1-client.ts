@@ -6,7 +6,7 @@ import type { ErrorCode } from "#wire/http2/error-code.ts";
 import { Http1ClientConnection } from "../transport/http1-client-connection.ts";
 import type { Http1ClientSettings } from "../transport/http1-limits.ts";
 import type { Http1ClientStream, Http1Failure, Http1ResponseHandler } from "../transport/http1-stream.ts";
-import { fromHttp1Response, hasNamed, toHttp1Request } from "./heads.ts";
+import { fromHttp1Response, hasNamed, toHttp1Request, toHttp1Trailers } from "./heads.ts";
 import { httpFailure } from "./http1-server.ts";
 import type {
   HeadChanges,
@@ -148,7 +148,7 @@ class Writer implements HttpWriter {
   }
 
   end(trailers: readonly Field[]): void {
-    this.#stream.end(trailers);
+    this.#stream.end(toHttp1Trailers(trailers));
   }
 
   reset(_code: ErrorCode, reason: string): void {

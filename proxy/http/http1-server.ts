@@ -9,7 +9,7 @@ import {
   type Http1ServerStream,
   type Http1StreamHandler,
 } from "../transport/http1-stream.ts";
-import { fromHttp1Request, toHttp1Response } from "./heads.ts";
+import { fromHttp1Request, toHttp1Response, toHttp1Trailers } from "./heads.ts";
 import type {
   HttpAnswer,
   HttpFailure,
@@ -87,7 +87,7 @@ class Answer implements HttpAnswer {
   }
 
   end(trailers: readonly Field[]): void {
-    this.#stream.end(trailers);
+    this.#stream.end(toHttp1Trailers(trailers));
   }
 
   reset(_code: ErrorCode, reason: string): void {

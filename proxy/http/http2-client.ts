@@ -4,7 +4,7 @@ import { ERROR_CODE, type ErrorCode } from "#wire/http2/error-code.ts";
 import type { ResponseHead } from "#wire/http2/message-rules.ts";
 import type { Http2Stream, StreamHandler } from "#wire/http2/stream.ts";
 import { Http2Transport } from "../transport/http2-transport.ts";
-import { fromHttp2Response, toHttp2Request } from "./heads.ts";
+import { fromHttp2Response, toHttp2Request, toHttp2Trailers } from "./heads.ts";
 import { type Http2Settings, streamFailure } from "./http2-server.ts";
 import type {
   HeadChanges,
@@ -119,7 +119,7 @@ class Writer implements HttpWriter {
   end(trailers: readonly Field[]): void {
     if (this.#hasEnd) return;
     this.#hasEnd = true;
-    this.#stream.end(trailers.length === 0 ? undefined : trailers);
+    this.#stream.end(trailers.length === 0 ? undefined : toHttp2Trailers(trailers));
   }
 
   /** What was answered before its end is told that nobody wants the rest (RFC 9113 section 8.1). */

@@ -5,7 +5,7 @@ import { ERROR_CODE, type ErrorCode, errorCodeName } from "#wire/http2/error-cod
 import type { Http2Limits } from "#wire/http2/limits.ts";
 import type { Http2Stream, StreamHandler } from "#wire/http2/stream.ts";
 import { type Http2Patience, Http2Transport } from "../transport/http2-transport.ts";
-import { fromHttp2Request, toHttp2Response } from "./heads.ts";
+import { fromHttp2Request, toHttp2Response, toHttp2Trailers } from "./heads.ts";
 import type {
   HttpAnswer,
   HttpFailure,
@@ -121,7 +121,7 @@ class Answer implements HttpAnswer {
   }
 
   end(trailers: readonly Field[]): void {
-    this.#stream.end(trailers.length === 0 ? undefined : trailers.map(lowerCase));
+    this.#stream.end(trailers.length === 0 ? undefined : toHttp2Trailers(trailers));
   }
 
   reset(code: ErrorCode): void {
@@ -132,9 +132,3 @@ class Answer implements HttpAnswer {
     this.#stream.consumed(bytes);
   }
 }
-
-/** Fields of trailers may come from HTTP/1. */
-const lowerCase = (each: Field): Field => {
-  const name = each.name.toLowerCase();
-  return name === each.name ? each : { ...each, name };
-};

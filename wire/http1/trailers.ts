@@ -19,7 +19,10 @@ export const readTrailers = (section: Section, underscores: UnderscoreRule): rea
   return fields;
 };
 
+/** Whether a field may stand in trailers of HTTP/1. HTTP/2 lets more pass. */
+export const isTrailerName = (name: string): boolean => !FORBIDDEN.has(name.toLowerCase());
+
 export const checkTrailerName = (name: string): void => {
-  if (FORBIDDEN.has(name.toLowerCase()))
+  if (!isTrailerName(name))
     throw new Http1Error("forbidden-trailer", `${quote(name)} in the trailers (RFC 9110 section 6.5.1)`);
 };

@@ -52,6 +52,8 @@ const forwarded = (request: Partial<HttpRequest> = {}, plan: Partial<ForwardingP
       changes: { remove: new Set(), add: [] },
       connect: () => connection,
       response: (head) => head,
+      allowed: (fields) => fields,
+      isConnectionFailure: () => false,
       timeouts: { requestMs: undefined, backendRequestMs: undefined },
       retry: undefined,
       mayRetry: () => true,
@@ -83,6 +85,21 @@ describe("a request and its answer", () => {
     expect([answer.consumedBytes, exchange.consumedBytes]).toEqual([3, 5]);
     expect(line()).toMatchObject({ response_code: 200, response_flags: "-", bytes_recv: 5, bytes_sent: 3 });
     expect([closed.mock.calls.length, onOver.mock.calls.length]).toEqual([1, 1]);
+  });
+
+  test("claim nothing in trailers or informational heads that they may not claim in a head", () => {
+    const { forwarding, connection, answer } = forwarded(POST, {
+      changes: { remove: new Set(["x-forwarded-for"]), add: [] },
+      allowed: (fields) => fields.filter(({ name }) => name !== "x-heddle-error"),
+    });
+    const informational = vi.spyOn(answer, "informational");
+    forwarding.end(fieldsOf({ "X-Forwarded-For": "10.0.0.1", sum: "1" }));
+    const { reader } = connection.last;
+    reader.informational(httpResponse(103, { fields: fieldsOf({ "x-heddle-error": "no-route", link: "a" }) }));
+    connection.last.answers(200, undefined, { "x-heddle-error": "no-route", after: "2" });
+    expect(connection.last.said).toEqual(["end sum=1"]);
+    expect(informational.mock.calls[0]?.[0].fields).toEqual(fieldsOf({ link: "a" }));
+    expect(answer.said).toEqual(["103", "200", "end after=2"]);
   });
 
   test("informational heads are handed on before the final one", () => {

@@ -16,6 +16,7 @@ import type {
   HttpResponseReader,
   HttpWriter,
 } from "../../http/message.ts";
+import { without } from "../../http/heads.ts";
 import type { RequestRecord } from "../vitals/request-record.ts";
 import { answerError, type MeshError, upstreamError } from "./mesh-error.ts";
 
@@ -33,6 +34,8 @@ export interface ForwardingPlan {
   readonly response: (head: HttpResponse) => HttpResponse;
   /** Whether another proxy answers in the place of an application that it could not reach, or that broke off. */
   readonly isConnectionFailure: (head: HttpResponse) => boolean;
+  /** Fields of the endpoint's informational heads and trailers, without what it may not say; the same where that is all. */
+  readonly allowed: (fields: readonly Field[]) => readonly Field[];
   readonly timeouts: RouteTimeouts;
   readonly retry: RouteRetry | undefined;
   /** Asked before every retry: whether there is still room for one. */
@@ -109,8 +112,9 @@ export class Forwarding implements HttpReader {
 
   end(trailers: readonly Field[]): void {
     this.#hasEnded = true;
-    this.#trailers = trailers;
-    for (const copy of this.#plan.copies) copy.end(trailers);
+    // Whoever may not claim something in the head may not in the trailers: some servers join the two.
+    this.#trailers = without(trailers, this.#plan.changes.remove);
+    for (const copy of this.#plan.copies) copy.end(this.#trailers);
     if (this.#attempt?.writer) this.#endRequest(this.#attempt.writer);
     if (this.#isResponseDone) this.#finish();
   }
@@ -258,7 +262,9 @@ export class Forwarding implements HttpReader {
   // The response, told by the attempt that is under way.
 
   informational(head: HttpResponse): void {
-    this.#answer.informational(head);
+    const fields = this.#plan.allowed(head.fields);
+    const isSame = fields === head.fields;
+    this.#toClient(() => this.#answer.informational(isSame ? head : { ...head, fields, received: undefined }));
   }
 
   head(attempt: Attempt, head: HttpResponse): void {
@@ -286,7 +292,7 @@ export class Forwarding implements HttpReader {
   responseEnd(attempt: Attempt, trailers: readonly Field[]): void {
     if (isGrpc(this.#plan.request)) noteGrpcStatus(this.#plan.record, trailers);
     this.#isResponseDone = true;
-    this.#toClient(() => this.#answer.end(trailers));
+    this.#toClient(() => this.#answer.end(this.#plan.allowed(trailers)));
     if (this.#hasEnded || this.#isOver) return this.#finish();
     if (this.#isTunnel) return;
     // What the client still sends has no reader.

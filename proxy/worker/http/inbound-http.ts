@@ -2,11 +2,9 @@ import type { Duplex } from "node:stream";
 import type { Socket } from "node:net";
 import type { Permit } from "#mesh/policies/authorization.ts";
 import { isGrpc } from "#mesh/routes/request-facts.ts";
-import { fieldValue } from "#mesh/routes/field.ts";
 import type { Service } from "#mesh/service.ts";
 import type { Snapshot } from "#mesh/snapshot.ts";
 import type { SpiffeId } from "#mesh/spiffe-id.ts";
-import { hasNamed } from "../../http/heads.ts";
 import { Http1Client } from "../../http/http1-client.ts";
 import { Http2Client } from "../../http/http2-client.ts";
 import type { HttpAnswer, HttpClientConnection, HttpReader, HttpRequest, HttpResponse } from "../../http/message.ts";
@@ -23,9 +21,9 @@ import { RequestRecord } from "../vitals/request-record.ts";
 import { refuse } from "./refuse.ts";
 import { Forwarding } from "./forwarding.ts";
 import { ENDPOINT_HTTP1, ENDPOINT_HTTP2 } from "./http-settings.ts";
-import { ERROR_FIELD, type MeshError, upstreamError } from "./mesh-error.ts";
+import { type MeshError, upstreamError } from "./mesh-error.ts";
 import type { RequestHandler } from "./serve-http.ts";
-import { arrivingChanges, REQUEST_ID } from "./trusted-fields.ts";
+import { arrivingChanges, claimedRequestId, withoutError } from "./trusted-fields.ts";
 import { randomUuid } from "./request-id.ts";
 
 /** Who calls, and whom. */
@@ -71,7 +69,7 @@ export class InboundHttp implements RequestHandler {
     const { identity, source, destination, service } = this.#way;
     const snapshot = this.#mesh.snapshot();
     // Whoever is not of the mesh has claimed it.
-    const claimed = identity === undefined ? undefined : fieldValue(request.fields, REQUEST_ID);
+    const claimed = identity === undefined ? undefined : claimedRequestId(request.fields);
     const requestId = claimed ?? randomUuid();
     const record = new RequestRecord(this.#mesh.vitals, {
       direction: "inbound",
@@ -118,6 +116,7 @@ export class InboundHttp implements RequestHandler {
         connect: () => this.#application.connect(isHttp2, verdict),
         response: ownResponse,
         isConnectionFailure: () => false,
+        allowed: withoutError,
         timeouts: { requestMs: undefined, backendRequestMs: undefined },
         retry: undefined,
         mayRetry: () => false,
@@ -252,10 +251,8 @@ const nextTurn = (): Promise<void> =>
     setImmediate(() => setImmediate(resolve));
   });
 
-const ERROR_NAMES: ReadonlySet<string> = new Set([ERROR_FIELD]);
-
 /** Applications cannot say that the mesh has failed. */
-const ownResponse = (head: HttpResponse): HttpResponse =>
-  hasNamed(head.fields, ERROR_NAMES)
-    ? { ...head, fields: head.fields.filter(({ name }) => name.toLowerCase() !== ERROR_FIELD), received: undefined }
-    : head;
+const ownResponse = (head: HttpResponse): HttpResponse => {
+  const fields = withoutError(head.fields);
+  return fields === head.fields ? head : { ...head, fields, received: undefined };
+};

@@ -11,9 +11,9 @@ import { isGrpc, type RequestFacts } from "#mesh/routes/request-facts.ts";
 import type { RouteTimeouts } from "#mesh/routes/route.ts";
 import { serviceName } from "#mesh/service.ts";
 import { formatSocketAddress } from "#mesh/socket-address.ts";
+import type { Field } from "#wire/field.ts";
 import { field } from "#wire/http1/head.ts";
 import { ByteStreamDuplex } from "../../http/byte-stream-duplex.ts";
-import { hasNamed } from "../../http/heads.ts";
 import { Http1Client } from "../../http/http1-client.ts";
 import { Http2Client } from "../../http/http2-client.ts";
 import type {
@@ -51,7 +51,7 @@ import { refuse } from "./refuse.ts";
 import { randomUuid } from "./request-id.ts";
 import type { RequestHandler } from "./serve-http.ts";
 import { backendOf } from "./backend-of.ts";
-import { leavingChanges } from "./trusted-fields.ts";
+import { leavingChanges, withoutError } from "./trusted-fields.ts";
 import { goesOnAsHttp2 } from "./upstream-version.ts";
 
 /** How many endpoints are tried for one attempt: nothing of the request has been sent until one is connected. */
@@ -159,6 +159,7 @@ export class OutboundHttp implements RequestHandler {
         connect: () => attempts.connect(),
         response: (head) => attempts.response(head, decision, facts),
         isConnectionFailure: (head) => attempts.isConnectionFailure(head),
+        allowed: (fields) => attempts.allowed(fields),
         timeouts: decision?.timeouts ?? NO_TIMEOUTS,
         retry: decision?.retry,
         mayRetry: () => true,
@@ -245,18 +246,22 @@ class EndpointAttempts {
 
   /** The response of the endpoint as the client gets it: only proxies of the mesh may say that the mesh failed. */
   response(head: HttpResponse, decision: ForwardDecision | undefined, facts: RequestFacts | undefined): HttpResponse {
-    const isForeign = this.#endpoint?.kind !== "tunnel" && hasNamed(head.fields, ERROR_NAMES);
+    const own = this.allowed(head.fields);
     const filters = decision?.responseFilters ?? [];
-    if (!isForeign && filters.length === 0) return head;
-    const own = isForeign ? head.fields.filter(({ name }) => name.toLowerCase() !== ERROR_FIELD) : head.fields;
+    if (own === head.fields && filters.length === 0) return head;
     const fields = facts ? applyResponseFilters(filters, facts, own) : own;
     return { ...head, fields, received: undefined };
   }
 
   /** The proxy of the endpoint says that it could not reach the application; that it may not is an answer. */
   isConnectionFailure({ status, fields }: HttpResponse): boolean {
-    if (this.#endpoint?.kind !== "tunnel" || !hasNamed(fields, ERROR_NAMES)) return false;
+    if (this.#endpoint?.kind !== "tunnel" || fieldValue(fields, ERROR_FIELD) === undefined) return false;
     return status !== 403 && fieldValue(fields, "grpc-status") !== String(GRPC_CODES.PERMISSION_DENIED);
+  }
+
+  /** Fields of the endpoint's. */
+  allowed(fields: readonly Field[]): readonly Field[] {
+    return this.#endpoint?.kind === "tunnel" ? fields : withoutError(fields);
   }
 
   /** Tries one endpoint after the other until one is connected. */
@@ -338,8 +343,6 @@ class EndpointAttempts {
     return `${endpoint.workload.uid} ${endpoint.identity} ${address} ${port} ${version}`;
   }
 }
-
-const ERROR_NAMES: ReadonlySet<string> = new Set([ERROR_FIELD]);
 
 const client = (duplex: Duplex, isHttp2: boolean, handler: HttpClientHandler): HttpClientConnection => {
   const connection = isHttp2

@@ -1,7 +1,9 @@
 import type { IpAddress } from "#mesh/ip-address.ts";
 import type { SpiffeId } from "#mesh/spiffe-id.ts";
 import type { Field } from "#wire/field.ts";
+import { isNamed } from "#wire/http1/characters.ts";
 import { field } from "#wire/http1/head.ts";
+import { without } from "../../http/heads.ts";
 import type { HeadChanges } from "../../http/message.ts";
 import { ERROR_FIELD } from "./mesh-error.ts";
 
@@ -13,14 +15,37 @@ import { ERROR_FIELD } from "./mesh-error.ts";
  *     x-forwarded-for           set by the called pod's proxy: the address that the connection came from
  *     x-forwarded-client-cert   set by the called pod's proxy: `By=` its own identity, `URI=` the verified one of the caller;
  *                               none where nobody proved anything
+ *     x-heddle-error            set by proxies alone, in answers
+ *
+ * It holds for trailers, too, and for names with `_` instead of `-`.
  */
 
-export const REQUEST_ID = "x-request-id";
+const REQUEST_ID = "x-request-id";
 const FORWARDED_FOR = "x-forwarded-for";
 const CLIENT_CERT = "x-forwarded-client-cert";
 
-const CLAIMS: ReadonlySet<string> = new Set([REQUEST_ID, FORWARDED_FOR, CLIENT_CERT, ERROR_FIELD]);
-const CLAIMS_BUT_ID: ReadonlySet<string> = new Set([FORWARDED_FOR, CLIENT_CERT, ERROR_FIELD]);
+/** A name in all ways to write it: to servers that make variables of fields, `_` is the same as `-`. */
+const spellings = (name: string): readonly string[] => {
+  const [first = "", ...rest] = name.split("-");
+  return rest.reduce<readonly string[]>(
+    (begun, part) => begun.flatMap((before) => [`${before}-${part}`, `${before}_${part}`]),
+    [first],
+  );
+};
+
+const CLAIMS_BUT_ID: ReadonlySet<string> = new Set([FORWARDED_FOR, CLIENT_CERT, ERROR_FIELD].flatMap(spellings));
+const CLAIMS: ReadonlySet<string> = new Set([...CLAIMS_BUT_ID, ...spellings(REQUEST_ID)]);
+const ERRORS: ReadonlySet<string> = new Set(spellings(ERROR_FIELD));
+
+/** Fields of an application's, which cannot say that the mesh has failed. */
+export const withoutError = (fields: readonly Field[]): readonly Field[] => without(fields, ERRORS);
+
+/** The id that the caller's proxy has given a request; undefined where there is not exactly one that could be. */
+export const claimedRequestId = (fields: readonly Field[]): string | undefined => {
+  const ids = fields.filter(({ name }) => isNamed(name, REQUEST_ID));
+  const [id] = ids;
+  return ids.length === 1 && id && /^[\x21-\x7e]{1,128}$/.test(id.value) ? id.value : undefined;
+};
 
 /** Of a request that leaves its pod. */
 export const leavingChanges = (requestId: string, added: readonly Field[]): HeadChanges => ({
