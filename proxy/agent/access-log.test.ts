@@ -88,3 +88,36 @@ test("what the workers left out is counted, also where nothing is written", () =
     expect(log.dropped).toBe(7);
   }
 });
+
+test("a line is what the logger of the agent would have written", () => {
+  const { log, lines, output } = logging("all");
+  const flow: Flow = {
+    event: "closed",
+    "src.addr": "10.0.0.1:1",
+    error: 'a "quoted"\n\u2028\ud800 text',
+    reason: undefined,
+  };
+  log.write(1, [flow], 0);
+  const written = lines();
+  const text = output();
+  let expected = "";
+  const destination = new Writable({
+    write: (chunk: Buffer, _encoding, done) => {
+      expected += chunk.toString();
+      done();
+    },
+  });
+  const logger = pino({ base: { process: "agent" } }, destination).child({ log: "access" });
+  logger.info({ ...flow, worker: 1 }, "connection closed");
+  const [time] = written.map((line) => line["time"]);
+  expect(written).toEqual([{ ...(JSON.parse(expected) as object), time }]);
+  expect(text.split("\n").length).toBe(2);
+});
+
+test("a logger that is to tell of trouble alone has lines of failures alone", () => {
+  let output = "";
+  const destination = { write: (text: string) => void (output += text) };
+  new AccessLog(pino({ level: "warn" }, destination), "all").write(0, events, 0);
+  expect(output.split("\n").filter(Boolean).length).toBe(1);
+  expect(output).toContain('"event":"failed"');
+});

@@ -1,15 +1,24 @@
-import type { Logger } from "pino";
+import pino, { type DestinationStream, type Logger } from "pino";
 import type { AccessLogMode } from "../channel/access-log-mode.ts";
 import type { Flow } from "../channel/worker-report.ts";
 
-/** Writes a line for each connection that opened, failed or closed, and for each request, as the workers report them. */
+/**
+ * Writes a line for each connection that opened, failed or closed, and for each request, as the workers report them. They are the
+ * lines of the agent's logger, made without it: pino serializes field by field, and takes up to twice as long for the line that
+ * each request has on either node.
+ */
 export class AccessLog {
   readonly #logger: Logger;
+  readonly #output: DestinationStream;
+  /** Of every line, between its time and its own fields. */
+  readonly #bindings: string;
   readonly #mode: AccessLogMode;
   #dropped = 0;
 
   constructor(logger: Logger, mode: AccessLogMode) {
-    this.#logger = logger.child({ log: "access" });
+    this.#logger = logger;
+    this.#output = (logger as Logger & Record<symbol, DestinationStream>)[pino.symbols.streamSym] as DestinationStream;
+    this.#bindings = JSON.stringify({ ...logger.bindings(), log: "access" }).slice(1, -1);
     this.#mode = mode;
   }
 
@@ -25,10 +34,15 @@ export class AccessLog {
     for (const flow of flows) {
       const failed = isFailure(flow);
       if (this.#mode === "failures" && !failed) continue;
-      const line = { ...flow, worker };
-      if (failed) this.#logger.warn(line, messageOf(flow, failed));
-      else this.#logger.info(line, messageOf(flow, failed));
+      const level = failed ? "warn" : "info";
+      if (this.#logger.isLevelEnabled(level))
+        this.#output.write(this.#line(level, worker, flow, messageOf(flow, failed)));
     }
+  }
+
+  #line(level: "warn" | "info", worker: number, flow: Flow, msg: string): string {
+    const own = JSON.stringify({ ...flow, worker, msg }).slice(1);
+    return `{"level":${pino.levels.values[level]},"time":${Date.now()},${this.#bindings},${own}\n`;
   }
 }
 
