@@ -62,6 +62,8 @@ export class Agent {
   readonly controlPlane: ControlPlaneState;
   /** Connections that were open when their worker ended. */
   lostConnections = 0;
+  /** Requests that were under way when their worker ended. */
+  lostRequests = 0;
   /** Requests for certificates that failed, and answers of the CA that were refused. */
   certificateFailures = 0;
   /** Workers started anew, also those that are gone meanwhile. */
@@ -211,6 +213,7 @@ export class Agent {
     link?.close();
     this.#workers.delete(startId);
     this.#serving.delete(startId);
+    this.lostRequests += this.counters.requestsInFlight(startId);
     this.histograms.workerGone(startId);
     const lost = this.counters.workerGone(startId);
     this.lostConnections += lost;

@@ -92,6 +92,35 @@ inNamespaces("the metrics are Prometheus text, under both names", async () => {
   expect((await curl(METRICS_PORT, "/stats/prometheus")).body).toBe(body);
 });
 
+inNamespaces("metrics are compressed for who takes that, and then the same", async () => {
+  const { curl } = await filled();
+  const { body } = await curl(METRICS_PORT, "/metrics");
+  expect((await curl(METRICS_PORT, "/metrics", "--compressed", "-H", "accept-encoding: gzip;q=0.5")).body).toBe(body);
+  const coding = async (accept: string) => {
+    const told = await curl(METRICS_PORT, "/metrics", "-D", "-", "-o", "/dev/null", "-H", `accept-encoding: ${accept}`);
+    return /^content-encoding: (.*)\r$/im.exec(told.body)?.[1];
+  };
+  expect(await coding("gzip")).toBe("gzip");
+  expect(await coding("br, GZIP ;q=1")).toBe("gzip");
+  for (const accept of ["", "br", "gzip;q=0", "gzip;q=0.000", "x-gzip-not"])
+    expect(await coding(accept)).toBeUndefined();
+});
+
+inNamespaces("all series come through, however many there are", async () => {
+  const { curl, worker } = await filled();
+  const named = Array.from(
+    { length: 5_000 },
+    (_, id) => ({ id, metric: "istio_requests_total", labels: { app: `web-${id}` } }) as const,
+  );
+  worker.report({ kind: "counters", series: named, totals: named.map(({ id }) => [id, id + 1] as const) });
+  const counted = async () =>
+    readExposition((await curl(METRICS_PORT, "/metrics", "--compressed")).body).filter(
+      ({ name }) => name === "istio_requests_total",
+    );
+  await vi.waitFor(async () => expect(await counted()).toHaveLength(5_000));
+  expect((await counted()).reduce((sum, { value }) => sum + value, 0)).toBe(12_502_500);
+});
+
 inNamespaces.each([
   ["another path", "/", []],
   ["another method", "/metrics", ["-X", "POST"]],

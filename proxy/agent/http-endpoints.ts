@@ -6,8 +6,9 @@ import type { RequestExplanation } from "#mesh/admin/request-explanation.ts";
 import type { Result } from "#mesh/result.ts";
 import { configDump, dumpJson } from "./config-dump.ts";
 import { explainForNode } from "./explain-for-node.ts";
-import { formatExposition } from "./exposition.ts";
+import { expositionParts } from "./exposition.ts";
 import { nodeMetrics } from "./node-metrics.ts";
+import { type Page, sendPage } from "./page.ts";
 import { routeTraffic } from "./route-traffic.ts";
 import { agentStatus } from "./status.ts";
 
@@ -20,12 +21,6 @@ const MAX_CONNECTIONS = 64;
 /** How long an agent that is being replaced may take to leave its ports. */
 const PORT_WAIT_MS = 5_000;
 const PORT_RETRY_MS = 5;
-
-interface Page {
-  readonly type: string;
-  readonly body: string;
-  readonly status?: number;
-}
 
 /** What is answered to GET on a path: media type and body, made anew each time; and whether it is a failure. */
 type Pages = Readonly<Record<string, () => Page>>;
@@ -71,10 +66,8 @@ export class Endpoints {
  * @throws Error if one cannot listen
  */
 export const serveHttp = async (agent: Agent): Promise<readonly Server[]> => {
-  const metrics = (): { type: string; body: string } => ({
-    type: METRICS_TYPE,
-    body: formatExposition(nodeMetrics(agent)),
-  });
+  // All of it may be tens of megabytes.
+  const metrics = (): Page => ({ type: METRICS_TYPE, body: expositionParts(nodeMetrics(agent)) });
   const ready = () => ({
     type: TEXT_TYPE,
     status: agent.notReady.length === 0 ? 200 : 503,
@@ -131,7 +124,8 @@ const serve = (pages: Pages, where: number | string, forms: Forms = {}): Promise
 const answer = (pages: Pages, request: IncomingMessage, response: ServerResponse): void => {
   const path = pathOf(request);
   const page = request.method === "GET" && Object.hasOwn(pages, path) ? pages[path] : undefined;
-  send(
+  sendPage(
+    request,
     response,
     page?.() ?? {
       type: TEXT_TYPE,
@@ -147,7 +141,7 @@ const answerForm = async (
   response: ServerResponse,
 ): Promise<void> => {
   const refuse = (status: number, error: string): void =>
-    send(response, { type: JSON_TYPE, status, body: dumpJson({ error }) });
+    sendPage(request, response, { type: JSON_TYPE, status, body: dumpJson({ error }) });
   try {
     const chunks: Buffer[] = [];
     let bytes = 0;
@@ -156,15 +150,10 @@ const answerForm = async (
       if (bytes > MAX_QUESTION_BYTES) return refuse(413, `more than ${MAX_QUESTION_BYTES} bytes`);
       chunks.push(chunk);
     }
-    send(response, form(JSON.parse(Buffer.concat(chunks).toString())));
+    sendPage(request, response, form(JSON.parse(Buffer.concat(chunks).toString())));
   } catch (error) {
     refuse(error instanceof SyntaxError ? 400 : 500, String(error));
   }
 };
 
 const pathOf = ({ url = "" }: IncomingMessage): string => url.split("?")[0] ?? "";
-
-const send = (response: ServerResponse, { type, body, status = 200 }: Page): void => {
-  if (response.headersSent) response.destroy();
-  else response.writeHead(status, { "content-type": type }).end(body);
-};

@@ -62,6 +62,16 @@ export class MergedCounters {
     return sum(openConnections(this.#byWorker.get(startId)));
   }
 
+  /** Requests that a worker has under way, by its own count. */
+  requestsInFlight(startId: string): number {
+    let started = 0;
+    for (const { kept, total } of this.#byWorker.get(startId)?.values() ?? []) {
+      if (kept.metric === "heddle_requests_started_total") started += total;
+      if (kept.metric === "istio_requests_total") started -= total;
+    }
+    return Math.max(0, started);
+  }
+
   totals(): Iterable<{ readonly metric: WorkerMetric; readonly labels: Labels; readonly total: number }> {
     return this.#series.values();
   }

@@ -1,5 +1,5 @@
 import { expect, test, vi } from "vitest";
-import { WORKER_METRICS } from "../channel/worker-metrics.ts";
+import { HISTOGRAM_BOUNDS, WORKER_HISTOGRAMS, WORKER_METRICS } from "../channel/worker-metrics.ts";
 import type { Labels } from "../channel/worker-report.ts";
 import { readExposition } from "../testing/read-exposition.ts";
 import { enrolledPod, type FakeWorker, runningAgent } from "../testing/running-agent.ts";
@@ -39,7 +39,11 @@ test("everything is valid for Prometheus, in the order of the names, before anyt
   expect(names).toEqual(names.toSorted());
 });
 
-test("every counter of the workers has its help, and a name that ends as a counter's", () => {
+test("every counter of the workers has its help, and a name that ends as a counter's, and no histogram has", () => {
+  for (const [name, help] of Object.entries(WORKER_HISTOGRAMS)) {
+    expect(name).toMatch(/_(?:milliseconds|bytes)$/);
+    expect(help).toMatch(/^[A-Z][^\n]+\.$/);
+  }
   for (const [name, help] of Object.entries(WORKER_METRICS)) {
     expect(name).toMatch(/_total$/);
     expect(help).toMatch(/^[A-Z][^\n]+\.$/);
@@ -58,6 +62,54 @@ test("counters are added up over the workers, and stay when one dies", async () 
   expect(value(running, "heddle_worker_lost_connections_total")).toBe(5);
   opened(running.worker(0, { startId: "start-0b", restarts: 1 }), 3);
   await vi.waitFor(() => expect(value(running, "istio_tcp_connections_opened_total", { app: "web" })).toBe(10));
+});
+
+/** A worker says how many requests have begun and ended. */
+const requested = (worker: FakeWorker, begun: number, ...ended: readonly number[]): void =>
+  worker.report({
+    kind: "counters",
+    series: [
+      { id: 0, metric: "heddle_requests_started_total", labels: { reporter: "source" } },
+      ...ended.map((_, at) => ({
+        id: at + 1,
+        metric: "istio_requests_total" as const,
+        labels: { reporter: "source", response_code: String(200 + at) },
+      })),
+    ],
+    totals: [[0, begun], ...ended.map((total, at): [number, number] => [at + 1, total])],
+  });
+
+test("requests under way are those begun and not ended, and those of a worker that dies are lost", async () => {
+  const running = await runningAgent();
+  requested(running.worker(0), 10, 3, 4);
+  requested(running.worker(1), 5, 5);
+  const inFlight = () => ["0", "1"].map((worker) => value(running, "heddle_worker_requests_in_flight", { worker }));
+  await vi.waitFor(() => expect(inFlight()).toEqual([3, 0]));
+  running.supervisor({ kind: "worker-gone", startId: "start-0", reason: "SIGKILL" });
+  expect(value(running, "heddle_worker_lost_requests_total")).toBe(3);
+  expect(value(running, "heddle_requests_started_total")).toBe(15);
+});
+
+test("histograms of the workers are there with Istio's bounds, and stay when one dies", async () => {
+  const running = await runningAgent();
+  const name = "istio_request_duration_milliseconds";
+  running.worker(0).report({
+    kind: "histograms",
+    series: [{ id: 0, metric: name, labels: { app: "web" } }],
+    readings: [[0, 7.5, [...HISTOGRAM_BOUNDS, Infinity].map((_, bucket) => (bucket === 3 ? 2 : 0))]],
+  });
+  await vi.waitFor(() => expect(value(running, `${name}_count`)).toBe(2));
+  running.supervisor({ kind: "worker-gone", startId: "start-0", reason: "SIGKILL" });
+  const bounds = "0.5 1 5 10 25 50 100 250 500 1000 2500 5000 10000 30000 60000 300000 600000 1800000 3600000 +Inf";
+  expect(samples(running).filter((sample) => sample.name.startsWith(name))).toEqual([
+    ...bounds.split(" ").map((le, bucket) => ({
+      name: `${name}_bucket`,
+      labels: { app: "web", le },
+      value: bucket < 3 ? 0 : 2,
+    })),
+    { name: `${name}_sum`, labels: { app: "web" }, value: 7.5 },
+    { name: `${name}_count`, labels: { app: "web" }, value: 2 },
+  ]);
 });
 
 test("restarts are counted up only: neither the death of a worker nor its end for good takes one back", async () => {

@@ -75,6 +75,7 @@ const agentMetrics = (agent: Agent): MetricFamily[] => {
       "Connections that ended with a worker.",
       agent.lostConnections,
     ),
+    one("heddle_worker_lost_requests_total", "counter", "Requests that ended with a worker.", agent.lostRequests),
     one(
       "heddle_certificate_failures_total",
       "counter",
@@ -89,6 +90,15 @@ const agentMetrics = (agent: Agent): MetricFamily[] => {
       samples: workers.map(({ life }) => ({
         labels: { worker: String(life.index) },
         value: agent.counters.openConnections(life.startId),
+      })),
+    },
+    {
+      name: "heddle_worker_requests_in_flight",
+      type: "gauge",
+      help: "Requests that have begun and not ended.",
+      samples: workers.map(({ life }) => ({
+        labels: { worker: String(life.index) },
+        value: agent.counters.requestsInFlight(life.startId),
       })),
     },
     {
