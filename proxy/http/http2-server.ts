@@ -44,7 +44,11 @@ export const serveHttp2 = (
       handler.closed(reason);
     },
   });
-  return transport;
+  return {
+    drain: () => transport.drain(),
+    end: () => transport.drain(),
+    destroy: (reason) => transport.destroy(reason),
+  };
 };
 
 const refuseConnect = (stream: Http2Stream): StreamHandler => {

@@ -104,8 +104,10 @@ export interface HttpResponseReader extends HttpReader {
 
 /** A connection on which clients send requests. */
 export interface HttpServerConnection {
-  /** No more requests: the connection ends with what it is at. */
+  /** No more requests: whoever sends them is told, and the connection ends when nothing can be on its way. */
   drain(): void;
+  /** The connection ends with what it is at; what has switched protocols ends in order now. */
+  end(): void;
   destroy(reason: string): void;
 }
 

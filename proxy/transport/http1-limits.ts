@@ -9,6 +9,8 @@ export interface Http1Patience {
   readonly contentIdleMs: number;
   /** Between two exchanges. */
   readonly keepAliveMs: number;
+  /** The same at a server that drains: for a request that is on its way. */
+  readonly drainMs: number;
   /** To close after our end; then the connection is destroyed. */
   readonly closeMs: number;
 }
@@ -36,6 +38,8 @@ export const DEFAULT_HTTP1_PATIENCE: Http1Patience = {
   // As Envoy's idle time of a stream.
   contentIdleMs: 300_000,
   keepAliveMs: 60_000,
+  // As long as Node.js keeps a connection: whoever uses one that was idle for longer has to expect that it ends.
+  drainMs: 5_000,
   closeMs: 1_000,
 };
 

@@ -9,12 +9,13 @@ export type WaitsFor = "request" | "head" | "content" | "rest" | "room" | "leavi
 
 /** The time that a client has for what it is waited for. */
 export class ServerClock {
-  readonly #times: Readonly<Record<WaitsFor, number>>;
+  #times: Readonly<Record<WaitsFor, number>>;
+  readonly #drainMs: number;
   readonly #deadline: Deadline;
   #waitsFor: WaitsFor | undefined;
 
   /** It begins with the time of a first head. */
-  constructor({ headMs, contentIdleMs, keepAliveMs, closeMs }: Http1Patience, onPassed: () => void) {
+  constructor({ headMs, contentIdleMs, keepAliveMs, drainMs, closeMs }: Http1Patience, onPassed: () => void) {
     this.#times = {
       request: keepAliveMs,
       head: headMs,
@@ -25,6 +26,7 @@ export class ServerClock {
       close: closeMs,
       us: Infinity,
     };
+    this.#drainMs = drainMs;
     this.#deadline = new Deadline(onPassed);
     this.#deadline.set(headMs);
   }
@@ -37,6 +39,13 @@ export class ServerClock {
     if (ms === Infinity) this.#deadline.clear();
     else this.#deadline.set(ms);
     return true;
+  }
+
+  /** A next request has only the time from now on that a server which drains has for it. */
+  hurry(): void {
+    const request = Math.min(this.#times.request, this.#drainMs);
+    this.#times = { ...this.#times, request };
+    if (this.#waitsFor === "request") this.#deadline.set(request);
   }
 
   /** Something came: the next time runs from its beginning. */

@@ -41,6 +41,7 @@ export class Http1ServerConnection {
   readonly #clock: ServerClock;
   #phase: Phase = "open";
   #exchange: ServerExchange | undefined;
+  #isEnding = false;
   /** Set while a handler is called and left set when it throws: its errors are not the peer's. */
   #isTelling = false;
 
@@ -74,11 +75,25 @@ export class Http1ServerConnection {
     return this.#phase === "open" && this.#exchange === undefined && this.#intake.isIdle;
   }
 
-  /** No more requests: the answer that is not begun yet says so, and the connection ends with the last one. */
+  /**
+   * No more requests: the answer that is not begun yet says so, and the connection ends after it. Between two requests the next
+   * may be on its way, which an end would lose: there is a while for it.
+   */
   drain(): void {
     if (this.#phase !== "open" || this.#answers.isDraining) return;
     this.#answers.isDraining = true;
+    this.#clock.hurry();
+  }
+
+  /** The connection ends after what is being answered; a tunnel in both directions, as if its ends had ended it. */
+  end(): void {
+    this.drain();
+    this.#isEnding = true;
     if (this.isIdle) this.#close();
+    const exchange = this.#exchange;
+    if (this.#phase !== "tunnel" || exchange === undefined) return;
+    this.#endTunnel();
+    this.#endResponse(exchange, []);
   }
 
   /** Ends the connection now; what is being answered is broken off. */
@@ -236,7 +251,7 @@ export class Http1ServerConnection {
 
   #finish(exchange: ServerExchange): void {
     this.#exchange = undefined;
-    const isLast = this.#answers.isLast || this.#intake.isLast || this.#answers.isDraining;
+    const isLast = this.#answers.isLast || this.#intake.isLast || this.#isEnding;
     if (isLast || this.#intake.isOver) this.#close();
     exchange.handler.closed?.();
   }

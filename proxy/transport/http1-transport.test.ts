@@ -478,11 +478,80 @@ describe("a server's connection", () => {
     peer.end();
     await closed;
     expect(got.text()).toMatch(/Connection: close/);
+  });
 
+  test("drains between two requests: one that was on its way is answered, as the last", async () => {
+    const { peer, connection, served } = serve(answerAtEnd);
+    const got = reading(peer);
+    peer.write(GET("/1"));
+    while (!got.text().endsWith("/1")) await turn();
+    connection.drain();
+    for (let turns = 0; turns < 50; turns += 1) await turn();
+    expect(peer.readableEnded).toBe(false);
+    peer.write(GET("/2"));
+    await once(peer, "end");
+    expect(served).toHaveLength(2);
+    expect(got.text().match(/Connection: close/g)).toHaveLength(1);
+    expect(got.text()).toMatch(/Connection: close[^]*\/2$/);
+  });
+
+  test("drains in the middle of an answer that did not say so: the next one does", async () => {
+    const { peer, connection, served } = serve((one, event) => {
+      if (event === "head") one.stream.sendHead(OK);
+      if (event === "head" && one.head.target === "/2") one.stream.end();
+    });
+    const got = reading(peer);
+    peer.write(GET("/1"));
+    while (got.text() === "") await turn();
+    connection.drain();
+    served[0]?.stream.end();
+    while (!got.text().endsWith("0\r\n\r\n")) await turn();
+    expect(got.text()).not.toMatch(/Connection: close/);
+    peer.write(GET("/2"));
+    await once(peer, "end");
+    expect(got.text()).toMatch(/Connection: close/);
+  });
+
+  test("drains: who sends nothing for a while is let go of", async () => {
+    const { peer, connection, closed } = serve(answerAtEnd, { patience: { drainMs: 20 } });
+    const got = reading(peer);
+    peer.write(GET("/1"));
+    while (!got.text().endsWith("/1")) await turn();
+    connection.drain();
+    await once(peer, "end");
+    peer.end();
+    await closed;
+  });
+
+  test("ends at once when nothing is being answered, and else after the answer", async () => {
     const idle = serve();
     idle.peer.resume();
-    idle.connection.drain();
+    idle.connection.end();
     await once(idle.peer, "end");
+
+    const { peer, connection, served } = serve();
+    const got = reading(peer);
+    peer.write(GET("/1"));
+    while (served[0]?.log.at(-1) !== "end") await turn();
+    connection.end();
+    answerAtEnd(served[0], "end");
+    await once(peer, "end");
+    expect(got.text()).toMatch(/Connection: close[^]*\/1$/);
+  });
+
+  test("ends what has switched protocols in both directions, once", async () => {
+    const { peer, connection, served, closed } = serve((one, event) => {
+      if (event === "head") one.stream.sendHead({ ...OK, status: 101, framing: { kind: "tunnel" } }, ["websocket"]);
+    });
+    const got = reading(peer);
+    peer.write("GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n");
+    while (got.text() === "") await turn();
+    connection.end();
+    connection.end();
+    await once(peer, "end");
+    peer.end();
+    await closed;
+    expect(served[0]?.log).toEqual(["head", "end", "closed"]);
   });
 
   test.each([new Error("mine"), new Http1Error("bad-order", "mine")])(

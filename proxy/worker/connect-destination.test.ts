@@ -139,9 +139,15 @@ test("a tunnel whose connection was lost before it was answered is opened again,
   expect(opened).toHaveBeenCalledTimes(2);
 });
 
+test("an endpoint whose application cannot be reached from there has seen nothing: another is tried, if there is one", async () => {
+  const refused = () => Promise.reject(new TunnelError("refused", "no", 503));
+  const { connect, opened } = calling([endpoint(1), endpoint(2)], refused);
+  expect(await connect()).toMatchObject({ reason: "peer-cannot-connect" });
+  expect(opened).toHaveBeenCalledTimes(2);
+});
+
 test.each([
   [new TunnelError("refused", "no", 401), "denied-by-peer"],
-  [new TunnelError("refused", "no", 503), "peer-cannot-connect"],
   [new TunnelError("unanswered", "no"), "tunnel-unanswered"],
 ])("what the other side has answered, or may have acted on, is not tried elsewhere: %o", async (answer, reason) => {
   const { connect, opened } = calling([endpoint(1), endpoint(2)], () => Promise.reject(answer));

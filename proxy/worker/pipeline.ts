@@ -143,12 +143,12 @@ export const serveTunnelConnection = (
   pod.servers.add(server);
   pod.peers.watch(socket, server);
   // TLS looks at the caller's certificate at the handshake only; what is open then goes on to its end.
-  const cancelDrain = pod.isRetired
+  const cancelDrain = pod.isLeaving
     ? mesh.clock.after(LATE_CONNECTION_MS, () => server.drain())
     : wakeAt(mesh.clock, peer.notAfter, () => server.drain());
 };
 
-/** What a tunnel connection gets that was accepted just before others took over: its caller waits with a request. */
+/** What a tunnel connection gets that came to a pod which is leaving: its caller waits with a request. */
 const LATE_CONNECTION_MS = 1_000;
 
 /** One tunnel to a pod: CONNECT is checked, then guard, upstream, exchange. */

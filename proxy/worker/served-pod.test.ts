@@ -344,16 +344,30 @@ test("a pod that others serve now takes no more, says so to its peers, and keeps
   await vi.waitFor(() => expect(events.tunnel).toHaveBeenCalledTimes(1));
   const server = tunnelServer();
   pod.servers.add(server);
-  const exchange = { stop: vi.fn<() => void>(), drain: vi.fn<() => void>() };
+  const exchange = { stop: vi.fn<() => void>(), drain: vi.fn<() => void>(), retire: vi.fn<() => void>() };
   pod.exchanges.add(exchange);
   const release = pod.connections.take();
   pod.retire();
   expect(descriptors.map(fileOf)).not.toEqual(files);
   expect([server.drain.mock.calls.length, server.destroy.mock.calls.length]).toEqual([1, 0]);
-  expect([pod.isServing, pod.isGone, pod.isRetired]).toEqual([false, false, true]);
+  expect([pod.isServing, pod.isGone, pod.isLeaving]).toEqual([false, false, true]);
   expect(pod.remaining).toEqual({ connections: 1, carriers: 1 });
   release?.();
   expect(pod.remaining).toEqual({ connections: 0, carriers: 1 });
   pod.endExchanges();
-  expect([exchange.stop.mock.calls.length, exchange.drain.mock.calls.length]).toEqual([0, 1]);
+  const { stop, drain, retire } = exchange;
+  expect([stop, drain, retire].map(({ mock }) => mock.calls.length)).toEqual([0, 1, 1]);
+});
+
+test("a pod that will be gone says so to its peers, and to whoever speaks HTTP with it, and still takes what comes", () => {
+  const { pod } = servedPod();
+  pod.refresh(READY, CREDENTIALS);
+  const server = tunnelServer();
+  pod.servers.add(server);
+  const exchange = { stop: vi.fn<() => void>(), drain: vi.fn<() => void>(), retire: vi.fn<() => void>() };
+  pod.exchanges.add(exchange);
+  expect(pod.isLeaving).toBe(false);
+  pod.drain();
+  expect([server.drain.mock.calls.length, exchange.retire.mock.calls.length]).toEqual([1, 1]);
+  expect([pod.isLeaving, pod.isServing]).toEqual([true, true]);
 });

@@ -42,7 +42,7 @@ export interface PodEvents {
 
 /** Something that is open between a client and a server. */
 export interface Exchange extends Splice {
-  /** Others serve the pod from now on: it may end as soon as it is at a good place. */
+  /** The pod is leaving this worker: it may end as soon as it is at a good place. */
   readonly retire?: () => void;
 }
 
@@ -79,7 +79,7 @@ export class ServedPod {
   #credentials: Credentials | undefined;
   #bundle: TrustBundle | undefined;
   #isPrepared = false;
-  #isRetired = false;
+  #isLeaving = false;
 
   /**
    * @param descriptors the listening sockets: outbound, inbound, tunnel
@@ -161,16 +161,14 @@ export class ServedPod {
     for (const listener of this.#listeners) listener.release();
   }
 
-  /** Whether others accept its connections now. */
-  get isRetired(): boolean {
-    return this.#isRetired;
+  /** Whether what is open here shall end soon: others accept its connections now, or it will be gone. */
+  get isLeaving(): boolean {
+    return this.#isLeaving;
   }
 
   /** Others accept its connections from now on: what is open goes on, and says to everybody that there will be no more. */
   retire(): void {
-    this.#isRetired = true;
     for (const listener of this.#listeners) listener.close();
-    for (const exchange of this.exchanges) exchange.retire?.();
     this.drain();
     this.tunnels.drain();
     this.http.drain();
@@ -187,8 +185,10 @@ export class ServedPod {
     for (const exchange of this.exchanges) exchange.drain();
   }
 
-  /** Says to everybody with a tunnel to this pod that it ends soon. */
+  /** Says to everybody with a tunnel to this pod, or with HTTP, that it ends soon. */
   drain(): void {
+    this.#isLeaving = true;
+    for (const exchange of this.exchanges) exchange.retire?.();
     for (const server of this.servers) server.drain();
   }
 

@@ -316,6 +316,7 @@ class EndpointAttempts {
         return client(socket, isHttp2, handler);
       }
       let connection: HttpClientConnection | undefined;
+      let isLeaving = false;
       const service = destination.kind === "service" ? destination.service : undefined;
       const tunnel = await openTunnel(
         this.#mesh,
@@ -325,9 +326,14 @@ class EndpointAttempts {
         endpoint,
         record.traceId,
         permit,
-        () => connection?.drain(),
+        () => {
+          isLeaving = true;
+          connection?.drain();
+        },
       );
       connection = client(new ByteStreamDuplex(tunnel), isHttp2, handler);
+      // What carries it may be draining by the time that it is open.
+      if (isLeaving) connection.drain();
       return connection;
     });
   }

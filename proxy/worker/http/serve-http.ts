@@ -33,11 +33,11 @@ export const serveHttp = (
       handler.stop("the pod is gone");
       connection.destroy("the pod is gone");
     },
-    drain: () => connection.drain(),
+    drain: () => connection.end(),
     retire: () => connection.drain(),
   };
   pod.exchanges.add(exchange);
-  if (pod.isRetired) connection.drain();
+  if (pod.isLeaving) connection.drain();
   // Sockets are paused until somebody reads them.
   duplex.resume();
 };

@@ -19,7 +19,7 @@ test.each([
   [new TunnelError("broken", "m"), "CONNECT", "tunnel-broken", "anywhere"],
   [new TunnelError("unanswered", "m"), "CONNECT", "tunnel-unanswered", "never"],
   [new TunnelError("refused", "m", 401), "DENY", "denied-by-peer", "never"],
-  [new TunnelError("refused", "m", 503), "CONNECT", "peer-cannot-connect", "never"],
+  [new TunnelError("refused", "m", 503), "CONNECT", "peer-cannot-connect", "elsewhere"],
   [new TunnelError("refused", "m", 400), "CONNECT", "refused-by-peer", "never"],
   [new TunnelError("refused", "m", 200), "CONNECT", "refused-by-peer", "never"],
   [new TunnelError("refused", "m"), "CONNECT", "refused-by-peer", "never"],

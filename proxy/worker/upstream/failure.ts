@@ -52,5 +52,6 @@ const tunnelFailure = ({ kind, status, message }: TunnelError): UpstreamFailure 
   if (kind === "broken") return { flag: "CONNECT", reason: "tunnel-broken", message, retry: "anywhere" };
   if (kind === "unanswered") return { flag: "CONNECT", reason: "tunnel-unanswered", message, retry: "never" };
   const [flag, reason] = STATUSES.get(status ?? 0) ?? ["CONNECT", "refused-by-peer"];
-  return { flag, reason, message, retry: "never" };
+  // It has not reached the application: that ends before its pod does, or begins after.
+  return { flag, reason, message, retry: status === 503 ? "elsewhere" : "never" };
 };

@@ -83,14 +83,17 @@ export class HttpPool {
 
   async #dial(key: string, dial: DialHttp): Promise<HttpClientConnection> {
     let connection: HttpClientConnection | undefined;
-    let isGone = false;
+    let [isLeaving, isGone] = [false, false];
     const made = await dial({
       idle: () => {
         if (!connection) return;
         if (this.#isDraining && connection.open === 0) connection.drain();
         else this.#refresh(key, connection);
       },
-      leaving: () => connection && this.#remove(key, connection),
+      leaving: () => {
+        isLeaving = true;
+        if (connection) this.#remove(key, connection);
+      },
       closed: () => {
         isGone = true;
         if (!connection) return;
@@ -102,7 +105,7 @@ export class HttpPool {
     if (isGone) return made;
     this.#all.add(made);
     // What still comes while it drains has a connection of its own, which ends after it.
-    if (!this.#isDraining) this.#group(key).connections.push(made);
+    if (!this.#isDraining && !isLeaving) this.#group(key).connections.push(made);
     return made;
   }
 
