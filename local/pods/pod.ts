@@ -52,7 +52,7 @@ export interface PodDeclaration {
 const UNANNOUNCED = "it cannot be announced";
 const PUBLISH_AGAIN_MS = 2_000;
 const RETRY_BACKOFF: BackoffSettings = { firstMs: 250, maxMs: 10_000, jitter: 0.2 };
-/** What the other nodes get to hear that a running pod has left the mesh, before its tunnels end. */
+/** What other pods' proxies get to hear that a pod has left the mesh or is no endpoint any more, before its tunnels end. */
 const LEAVING_NOTICE_MS = 1_000;
 
 /**
@@ -76,6 +76,7 @@ export class Pod {
   #busy = false;
   #work: Promise<void> = Promise.resolve();
   #graceLimitMs = Number.POSITIVE_INFINITY;
+  readonly #ending = new AbortController();
 
   constructor(key: string, host: PodHost) {
     this.key = key;
@@ -101,6 +102,7 @@ export class Pod {
   /** Ends the pod, within this time however long it asks for. */
   async end(graceLimitMs: number): Promise<void> {
     this.#graceLimitMs = graceLimitMs;
+    this.#ending.abort();
     if (this.#deletedAt !== undefined) void this.#containers?.stop(graceLimitMs);
     this.declare(undefined);
     await this.#work;
@@ -263,9 +265,7 @@ export class Pod {
     const link = this.#host.linkTo(running.sandbox.node);
     this.#enrolled = false;
     this.#publish();
-    await new Promise<void>((resolve) => {
-      this.#host.clock.after(LEAVING_NOTICE_MS, resolve);
-    });
+    await this.#notice(LEAVING_NOTICE_MS);
     await link.drain(running.sandbox.uid);
     await link.withdraw(running.sandbox.uid);
     return ok(undefined);
@@ -279,9 +279,10 @@ export class Pod {
     const { clock, assigned, linkTo } = this.#host;
     this.#deletedAt ??= new Date(clock.now()).toISOString();
     this.#publish();
+    const noticeMs = this.#containers === undefined ? 0 : Math.min(LEAVING_NOTICE_MS, this.#graceMs(sandbox));
+    await this.#notice(noticeMs);
     if (this.#enrolled) await linkTo(sandbox.node).drain(sandbox.uid);
-    const graceMs = Math.min(sandbox.pod.terminationGracePeriodSeconds * 1000, this.#graceLimitMs);
-    await this.#containers?.stop(graceMs);
+    await this.#containers?.stop(Math.max(0, this.#graceMs(sandbox) - noticeMs));
     this.#containers = undefined;
     // Also where enrolling was given up half-way: one socket that is left keeps the namespace alive.
     if (!sandbox.pod.hostNetwork) await linkTo(sandbox.node).withdraw(sandbox.uid);
@@ -291,6 +292,23 @@ export class Pod {
     assigned.removePod(sandbox.pod.namespace, sandbox.pod.name);
     this.#running = undefined;
     return ok(undefined);
+  }
+
+  /** Waits until others know what was published; not when everything ends. */
+  #notice(ms: number): Promise<void> {
+    if (ms === 0 || this.#ending.signal.aborted) return Promise.resolve();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const cancel = this.#host.clock.after(ms, resolve);
+    this.#ending.signal.addEventListener("abort", () => {
+      cancel();
+      resolve();
+    });
+    return promise;
+  }
+
+  /** How long the containers may take to end. */
+  #graceMs({ pod }: PodSandbox): number {
+    return Math.min(pod.terminationGracePeriodSeconds * 1000, this.#graceLimitMs);
   }
 
   #publish(): void {

@@ -82,11 +82,14 @@ const method = (name: string, isStream: boolean) => ({
   responseDeserialize: asBytes,
 });
 const grpc = new Server();
+const streams = new Set<ServerDuplexStream<Buffer, Buffer>>();
 grpc.addService(
   { Unary: method("Unary", false), Echo: method("Echo", true) },
   {
     Unary: (_: ServerUnaryCall<Buffer, Buffer>, done: sendUnaryData<Buffer>) => done(null, Buffer.from(NAME)),
     Echo: (call: ServerDuplexStream<Buffer, Buffer>) => {
+      streams.add(call);
+      call.once("close", () => streams.delete(call));
       call.on("data", (message: Buffer) => call.write(message));
       call.on("end", () => call.end());
       call.on("error", () => undefined);
@@ -100,7 +103,7 @@ const closed = (server: { close(done: () => void): unknown }): Promise<void> =>
 const end = async (): Promise<void> => {
   isEnding = true;
   process.stdout.write("ending\n");
-  for (const socket of switched) socket.end();
+  for (const duplex of [...switched, ...streams]) duplex.end();
   const rpcs = new Promise<void>((resolve) => grpc.tryShutdown(() => resolve()));
   await Promise.all([closed(http), closed(http2), rpcs]);
   exit(0);

@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { Http1Error } from "#wire/http1/http1-error.ts";
 import { ERROR_CODE } from "#wire/http2/error-code.ts";
-import type { HttpClientConnection, HttpRequest } from "../../http/message.ts";
+import type { HttpClientConnection, HttpRequest, HttpResponse } from "../../http/message.ts";
 import {
   FakeAnswer,
   FakeConnection,
@@ -368,7 +368,28 @@ describe("retries", () => {
     forwarding.data(bytes("def"));
     expect(connection.last.content).toBe("abcdef");
     connection.last.breaks("refused");
-    expect([connection.exchanges.length, answer.said[0]]).toEqual([2, "503"]);
+    expect(connection.last.content).toBe("abcdef");
+    connection.last.breaks("refused");
+    expect([connection.exchanges.length, answer.said[0]]).toEqual([3, "503"]);
+  });
+
+  test("of one whose proxy says that it reached no application go elsewhere without a word of the route, and are bounded", () => {
+    const isUnreached = vi.fn<(head: HttpResponse) => boolean>(({ status }) => status === 503);
+    const { forwarding, connection, answer, line } = forwarded(POST, { isUnreached });
+    forwarding.data(bytes("abc"));
+    forwarding.end([]);
+    for (let times = 0; times < 3; times++) connection.last.answers(503, "not there");
+    expect(connection.exchanges.map(({ content }) => content)).toEqual(["abc", "abc", "abc"]);
+    expect(connection.exchanges.map(({ isReset }) => isReset)).toEqual([true, true, false]);
+    expect([answer.said, answer.content, isUnreached.mock.calls.length]).toEqual([["503", "end"], "not there", 2]);
+    expect(line()).toMatchObject({ response_code: 503, response_flags: "-" });
+  });
+
+  test("of one whose content is not there any more are not made, whatever its proxy says", () => {
+    const { forwarding, connection, answer } = forwarded(POST, { isUnreached: () => true });
+    for (let sent = 0; sent < 5; sent++) forwarding.data(Buffer.alloc(16 * 1024, "x"));
+    connection.last.answers(503, "not there");
+    expect([connection.exchanges.length, answer.content]).toEqual([1, "not there"]);
   });
 
   test("are not made of content that came before it was known that nothing had left, where that is too much", () => {

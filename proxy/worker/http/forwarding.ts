@@ -30,6 +30,11 @@ export interface ForwardingPlan {
    * @returns a {@link MeshError} where there is none
    */
   readonly connect: () => HttpClientConnection | MeshError | Promise<HttpClientConnection | MeshError>;
+  /**
+   * Whether a response says that the request has reached no application, and may go to another endpoint: the next
+   * {@link connect} is for one.
+   */
+  readonly isUnreached?: (head: HttpResponse) => boolean;
   /** The response as the client gets it. */
   readonly response: (head: HttpResponse) => HttpResponse;
   /** Whether another proxy answers in the place of an application that it could not reach, or that broke off. */
@@ -47,8 +52,10 @@ export interface ForwardingPlan {
   readonly onMistake: (error: unknown) => void;
 }
 
-/** As much of a request's content is kept to be sent again; beyond it there is one attempt. In bytes. */
+/** As much of a request's content is kept to be sent again where the route wants that; beyond it there is one attempt. In bytes. */
 const MAX_REPLAYED_BYTES = 64 * 1024;
+/** The same where it is sent again only when nobody has seen it. */
+const MAX_UNSEEN_BYTES = 16 * 1024;
 /** How often a request that the other side has not looked at is sent again. */
 const MAX_REFUSALS = 2;
 const DEFAULT_BACKOFF_MS = 25;
@@ -64,7 +71,7 @@ export class Forwarding implements HttpReader {
   #kept: Buffer[] = [];
   #keptBytes = 0;
   #receivedBytes = 0;
-  #isReplayable: boolean;
+  #isReplayable = true;
   #hasEnded = false;
   #trailers: readonly Field[] = [];
   #attempt: Attempt | undefined;
@@ -86,7 +93,6 @@ export class Forwarding implements HttpReader {
     this.#plan = plan;
     this.#answer = answer;
     this.#onOver = onOver;
-    this.#isReplayable = plan.retry !== undefined || plan.request.version === "2";
     const { requestMs } = plan.timeouts;
     if (requestMs) this.#requestTimer = setTimeout(() => this.#timeOut("the request", requestMs), requestMs);
     this.#try();
@@ -198,7 +204,8 @@ export class Forwarding implements HttpReader {
   }
 
   #keep(bytes: Uint8Array): void {
-    if (this.#keptBytes + bytes.length > MAX_REPLAYED_BYTES) {
+    const most = this.#plan.retry ? MAX_REPLAYED_BYTES : MAX_UNSEEN_BYTES;
+    if (this.#keptBytes + bytes.length > most) {
       this.#isReplayable = false;
       if (this.#attempt?.writer) return this.#forget();
     }
@@ -222,10 +229,7 @@ export class Forwarding implements HttpReader {
   #failAttempt(error: MeshError, isRefused = false): void {
     // A fault of the answer that the client has begun to get.
     if (this.#answer.isAnswered) return this.#fail(error);
-    if (isRefused && this.#refusals < MAX_REFUSALS && this.#mayReplay) {
-      this.#refusals += 1;
-      return this.#try();
-    }
+    if (isRefused && this.#mayResend) return this.#resend();
     if (this.#retries({ kind: "connection-error" })) return;
     this.#fail(error);
   }
@@ -236,6 +240,16 @@ export class Forwarding implements HttpReader {
     this.#attempt = undefined;
     this.#backoffTimer = setTimeout(() => this.#try(), retry?.backoffMs ?? DEFAULT_BACKOFF_MS);
     return true;
+  }
+
+  /** Whether it may be sent again because nobody has looked at it. */
+  get #mayResend(): boolean {
+    return this.#refusals < MAX_REFUSALS && this.#mayReplay;
+  }
+
+  #resend(): void {
+    this.#refusals += 1;
+    this.#try();
   }
 
   /** Whether all of the request that came so far is still there. */
@@ -268,6 +282,10 @@ export class Forwarding implements HttpReader {
   }
 
   head(attempt: Attempt, head: HttpResponse): void {
+    if (this.#mayResend && this.#plan.isUnreached?.(head) === true) {
+      attempt.cancel("it is sent elsewhere");
+      return this.#resend();
+    }
     const isFailure = this.#plan.isConnectionFailure(head);
     const end: AttemptEnd = isFailure ? { kind: "connection-error" } : { kind: "response", status: head.status };
     if (this.#retries(end)) return attempt.cancel("it is tried again");

@@ -6,6 +6,9 @@ import type { HttpResponseFlag } from "../vitals/http-response-flag.ts";
 /** The field by which an answer of the mesh is told from one of the application; applications cannot send it. */
 export const ERROR_FIELD = "x-heddle-error";
 
+/** What the proxy of an endpoint says when it did not begin to send the request to its application. */
+export const UNREACHED_CODES: ReadonlySet<string> = new Set(["connect-failed", "connect-timeout", "no-socket"]);
+
 /** An answer that the mesh gives by itself. */
 export interface MeshError {
   readonly status: number;

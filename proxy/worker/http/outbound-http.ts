@@ -45,7 +45,7 @@ import type { ConnectionRecord } from "../vitals/connection-record.ts";
 import { RequestRecord } from "../vitals/request-record.ts";
 import { Forwarding } from "./forwarding.ts";
 import { ENDPOINT_HTTP1, ENDPOINT_HTTP2 } from "./http-settings.ts";
-import { ERROR_FIELD, GRPC_CODES, type MeshError, response, upstreamError } from "./mesh-error.ts";
+import { ERROR_FIELD, GRPC_CODES, type MeshError, response, UNREACHED_CODES, upstreamError } from "./mesh-error.ts";
 import { Discarding } from "./discarding.ts";
 import { refuse } from "./refuse.ts";
 import { randomUuid } from "./request-id.ts";
@@ -157,6 +157,7 @@ export class OutboundHttp implements RequestHandler {
         request: decision ? routedRequest(request, decision) : request,
         changes: leavingChanges(way.requestId, []),
         connect: () => attempts.connect(),
+        isUnreached: (head) => attempts.isUnreached(head),
         response: (head) => attempts.response(head, decision, facts),
         isConnectionFailure: (head) => attempts.isConnectionFailure(head),
         allowed: (fields) => attempts.allowed(fields),
@@ -223,6 +224,8 @@ class EndpointAttempts {
   readonly #way: Way;
   readonly #tried = new Set<string>();
   #endpoint: Endpoint | undefined;
+  /** What the last endpoint said that did not reach its application. */
+  #unreached: MeshError | undefined;
 
   constructor(mesh: Pipeline, pod: ServedPod, captured: CapturedConnection, request: HttpRequest, way: Way) {
     this.#mesh = mesh;
@@ -235,13 +238,24 @@ class EndpointAttempts {
   /** At once where a connection is there. */
   connect(): HttpClientConnection | MeshError | Promise<HttpClientConnection | MeshError> {
     const endpoint = this.#select();
-    if (!endpoint) return noEndpointError(this.#way.destination);
+    if (!endpoint) return this.#unreached ?? noEndpointError(this.#way.destination);
     const found = this.#pod.http.find(this.#keyOf(endpoint));
     if (found) {
       this.#proven(endpoint);
       return found;
     }
     return this.#dial(endpoint);
+  }
+
+  /** Whether the endpoint's proxy answers because it did not reach the application: then another is next. */
+  isUnreached({ fields }: HttpResponse): boolean {
+    const endpoint = this.#endpoint;
+    const code = endpoint?.kind === "tunnel" ? fieldValue(fields, ERROR_FIELD) : undefined;
+    if (endpoint === undefined || code === undefined || !UNREACHED_CODES.has(code)) return false;
+    const address = formatSocketAddress(endpoint.address);
+    this.#tried.add(address);
+    this.#unreached = upstreamError(code, `${address}: its proxy cannot reach the application`);
+    return true;
   }
 
   /** The response of the endpoint as the client gets it: only proxies of the mesh may say that the mesh failed. */
