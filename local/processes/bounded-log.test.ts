@@ -1,8 +1,8 @@
-import { readFileSync, statSync } from "node:fs";
+import { appendFileSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { temporaryFolder } from "../testing/temporary-folder.ts";
-import { BoundedLog, tailOfLog } from "./bounded-log.ts";
+import { BoundedLog, followFile, tailOfLog } from "./bounded-log.ts";
 
 const write = (log: BoundedLog, text: string): Promise<void> =>
   new Promise((resolve) => {
@@ -52,4 +52,20 @@ test("whoever follows a log sees what is added, until it has enough", async () =
   unfollow();
   await write(log, "after\n");
   expect(seen).toEqual(["during\n"]);
+});
+
+test("a file that others write is followed from where one was, over many reads, and when it is begun anew", async () => {
+  const path = join(temporaryFolder(), "runtime.log");
+  writeFileSync(path, "before\n");
+  let seen = "";
+  const unfollow = followFile(path, statSync(path).size, (chunk) => (seen += chunk.toString()));
+  const long = `${"x".repeat(200_000)}\n`;
+  appendFileSync(path, long);
+  await expect.poll(() => seen, { timeout: 10_000 }).toBe(long);
+  writeFileSync(path, "anew\n");
+  await expect.poll(() => seen.slice(long.length), { timeout: 10_000 }).toBe("anew\n");
+  unfollow();
+  appendFileSync(path, "after\n");
+  await new Promise((resolve) => setTimeout(resolve, 600));
+  expect(seen.slice(long.length)).toBe("anew\n");
 });

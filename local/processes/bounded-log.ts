@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync, renameSync, statSync, write } from "node:fs";
+import { closeSync, openSync, readFileSync, readSync, renameSync, statSync, write } from "node:fs";
 import { Writable } from "node:stream";
 
 /** What one log may hold: this, and as much again in the file it replaced. Weeks of a quiet pod, seconds of a mad one. */
@@ -50,6 +50,43 @@ export class BoundedLog extends Writable {
     this.#size = 0;
   }
 }
+
+/** How often a file that others write is looked at. */
+const LOOK_MS = 250;
+/** What is read of it at a time. */
+const READ_BYTES = 65_536;
+
+/** Calls `reader` with everything that somebody else appends to a file from a size on. @returns a function that ends it. */
+export const followFile = (path: string, from: number, reader: (chunk: Buffer) => void): (() => void) => {
+  let read = from;
+  const look = (): void => {
+    try {
+      const size = statSync(path).size;
+      // It was begun anew.
+      if (size < read) read = 0;
+      for (; read < size;) {
+        const chunk = readFrom(path, read);
+        if (chunk.length === 0) return;
+        read += chunk.length;
+        reader(chunk);
+      }
+    } catch {
+      // It may be there at the next look.
+    }
+  };
+  const timer = setInterval(look, LOOK_MS);
+  return () => clearInterval(timer);
+};
+
+const readFrom = (path: string, position: number): Buffer => {
+  const fd = openSync(path, "r");
+  try {
+    const chunk = Buffer.alloc(READ_BYTES);
+    return chunk.subarray(0, readSync(fd, chunk, 0, READ_BYTES, position));
+  } finally {
+    closeSync(fd);
+  }
+};
 
 /**
  * The last lines of a log of which `isWanted` is true, at most so many, reaching back into the file that was full before. Empty

@@ -1,6 +1,6 @@
-import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { BoundedLog } from "./bounded-log.ts";
+import { BoundedLog, followFile } from "./bounded-log.ts";
 
 /** The log of what the runtime itself says. Whoever starts it opens it, before there is a runtime. */
 export const RUNTIME_LOG = "runtime";
@@ -29,6 +29,13 @@ export class LogFolder {
   /** The log if something writes to it. */
   find(name: string): BoundedLog | undefined {
     return this.#open.get(name);
+  }
+
+  /** Calls `reader` with what is written under a name from now on. @returns a function that ends it; undefined where nothing will be */
+  follow(name: string, reader: (chunk: Buffer) => void): (() => void) | undefined {
+    if (name !== RUNTIME_LOG) return this.#open.get(name)?.follow(reader);
+    const path = this.pathOf(name);
+    return followFile(path, statSync(path).size, reader);
   }
 
   /** Whether something was written under this name since the mesh began, or may yet be. */

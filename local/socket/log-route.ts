@@ -54,16 +54,17 @@ export const sendLog = (logs: LogFolder, request: LogRequest, response: ServerRe
   response.writeHead(200, { "content-type": "text/plain; charset=utf-8" });
   response.flushHeaders();
   response.write(tailOfLog(logs.pathOf(log), tail, (line) => isWanted(line, request)));
-  const source = follow ? logs.find(log) : undefined;
-  if (source === undefined) {
+  const unfollow = follow
+    ? logs.follow(log, (chunk) => {
+        if (response.writableLength > MAX_UNREAD_BYTES) response.destroy();
+        else response.write(chunk);
+      })
+    : undefined;
+  if (unfollow === undefined) {
     response.end();
     return;
   }
-  const unfollow = source.follow((chunk) => {
-    if (response.writableLength > MAX_UNREAD_BYTES) response.destroy();
-    else response.write(chunk);
-  });
-  source.once("close", () => response.end());
+  logs.find(log)?.once("close", () => response.end());
   response.on("close", unfollow);
 };
 

@@ -7,7 +7,7 @@ import type { Flow } from "../channel/worker-report.ts";
 import { AccessLog } from "./access-log.ts";
 
 /** A log, and the lines that come out of the process. */
-const logging = (mode: AccessLogMode) => {
+const logging = (mode: AccessLogMode, linesPerSecond = 1_000) => {
   let output = "";
   const destination = new Writable({
     write: (chunk: Buffer, _encoding, done) => {
@@ -15,7 +15,10 @@ const logging = (mode: AccessLogMode) => {
       done();
     },
   });
-  const log = new AccessLog(pino({ base: { process: "agent" } }, destination), mode);
+  const log = new AccessLog(pino({ base: { process: "agent" } }, destination), mode, {
+    linesPerSecond,
+    isHome: (worker, namespace, name) => worker === 0 && namespace === "shop" && ["web", "cart"].includes(name),
+  });
   const lines = (): readonly Record<string, unknown>[] =>
     output.split("\n").flatMap((line) => (line === "" ? [] : [JSON.parse(line) as Record<string, unknown>]));
   return { log, lines, output: () => output };
@@ -65,6 +68,7 @@ test("where only failures are told, requests that the mesh answered are", () => 
   expect(lines().map(({ path }) => path)).toEqual(["/refused"]);
 });
 
+/** The first text of such characters takes seconds to make on a busy machine. */
 test("a line is one line, whatever a worker writes into it, and the fields of the agent's stay the agent's", () => {
   const text = fc.string({ unit: "binary", maxLength: 100 });
   const property = fc.property(text, text, (reason, error) => {
@@ -77,7 +81,7 @@ test("a line is one line, whatever a worker writes into it, and the fields of th
     ]);
     expect(lines()[0]?.reason).toBe(`${reason.toWellFormed()}\n{"level":60}`);
   });
-  fc.assert(property, { numRuns: 50 });
+  fc.assert(property, { numRuns: 20 }, 30_000);
 });
 
 test("what the workers left out is counted, also where nothing is written", () => {
@@ -117,7 +121,42 @@ test("a line is what the logger of the agent would have written", () => {
 test("a logger that is to tell of trouble alone has lines of failures alone", () => {
   let output = "";
   const destination = { write: (text: string) => void (output += text) };
-  new AccessLog(pino({ level: "warn" }, destination), "all").write(0, events, 0);
+  const bound = { linesPerSecond: 10, isHome: () => true };
+  new AccessLog(pino({ level: "warn" }, destination), "all", bound).write(0, events, 0);
   expect(output.split("\n").filter(Boolean).length).toBe(1);
   expect(output).toContain('"event":"failed"');
+});
+
+/** Lines of a pod of this node: of calls to it, or from it. */
+const linesOf = (name: string, count: number, end: "src" | "dst" = "dst"): readonly Flow[] =>
+  Array.from({ length: count }, () => ({
+    event: "opened",
+    direction: end === "dst" ? "inbound" : "outbound",
+    [`${end}.workload`]: name,
+    [`${end}.namespace`]: "shop",
+  }));
+
+test("a pod has so many lines a second, in both directions together; how many are left out is said, and others have theirs", () => {
+  const { log, lines } = logging("all", 10);
+  log.write(0, [...linesOf("web", 15), ...linesOf("web", 5, "src"), ...linesOf("cart", 10, "src")], 0);
+  expect(lines()).toHaveLength(20);
+  log.nextSecond();
+  expect(lines().slice(20)).toMatchObject([
+    { level: 40, log: "access", event: "left-out", lines: 10, "pod.name": "web", worker: 0, msg: "10 lines left out" },
+  ]);
+  expect(log.dropped).toBe(10);
+  log.write(0, linesOf("web", 10), 0);
+  log.nextSecond();
+  expect(lines()).toHaveLength(31);
+  expect(log.dropped).toBe(10);
+});
+
+test("a worker that makes up pods, or speaks of another's, has one share for all of them", () => {
+  const { log, lines } = logging("all", 10);
+  const forged = Array.from({ length: 30 }, (_, index) => linesOf(`pod-${index}`, 1)).flat();
+  log.write(1, [...forged, ...linesOf("web", 30), ...events], 0);
+  expect(lines()).toHaveLength(10);
+  log.nextSecond();
+  expect(lines().slice(10)).toMatchObject([{ event: "left-out", lines: 53, worker: 1 }]);
+  expect(lines().at(-1)).not.toHaveProperty(["pod.name"]);
 });

@@ -2,6 +2,22 @@ import pino, { type DestinationStream, type Logger } from "pino";
 import type { AccessLogMode } from "../channel/access-log-mode.ts";
 import type { Flow } from "../channel/worker-report.ts";
 
+/** How much is written: a pod must not fill the disk of its node with lines, nor leave others none. */
+export interface AccessLogBound {
+  /** For each pod of the node. */
+  readonly linesPerSecond: number;
+  /** Whether a worker is the home of a pod. */
+  readonly isHome: (worker: number, namespace: string, name: string) => boolean;
+}
+
+/** What one pod has had of a second. */
+interface Share {
+  readonly worker: number;
+  /** Undefined: lines of which no pod is known, of all pods of the worker. */
+  readonly pod: { readonly namespace: string; readonly name: string } | undefined;
+  lines: number;
+}
+
 /**
  * Writes a line for each connection that opened, failed or closed, and for each request, as the workers report them. They are the
  * lines of the agent's logger, made without it: pino serializes field by field, and takes up to twice as long for the line that
@@ -13,16 +29,19 @@ export class AccessLog {
   /** Of every line, between its time and its own fields. */
   readonly #bindings: string;
   readonly #mode: AccessLogMode;
+  readonly #bound: AccessLogBound;
+  readonly #shares = new Map<string, Share>();
   #dropped = 0;
 
-  constructor(logger: Logger, mode: AccessLogMode) {
+  constructor(logger: Logger, mode: AccessLogMode, bound: AccessLogBound) {
     this.#logger = logger;
     this.#output = (logger as Logger & Record<symbol, DestinationStream>)[pino.symbols.streamSym] as DestinationStream;
     this.#bindings = JSON.stringify({ ...logger.bindings(), log: "access" }).slice(1, -1);
     this.#mode = mode;
+    this.#bound = bound;
   }
 
-  /** Lines that the workers left out because there were too many. */
+  /** Lines that the workers left out because there were too many, and those that we did. */
   get dropped(): number {
     return this.#dropped;
   }
@@ -35,16 +54,51 @@ export class AccessLog {
       const failed = isFailure(flow);
       if (this.#mode === "failures" && !failed) continue;
       const level = failed ? "warn" : "info";
-      if (this.#logger.isLevelEnabled(level))
-        this.#output.write(this.#line(level, worker, flow, messageOf(flow, failed)));
+      if (!this.#logger.isLevelEnabled(level)) continue;
+      if (++this.#shareOf(worker, flow).lines > this.#bound.linesPerSecond) continue;
+      this.#tell(level, { ...flow, worker, msg: messageOf(flow, failed) });
     }
   }
 
-  #line(level: "warn" | "info", worker: number, flow: Flow, msg: string): string {
-    const own = JSON.stringify({ ...flow, worker, msg }).slice(1);
-    return `{"level":${pino.levels.values[level]},"time":${Date.now()},${this.#bindings},${own}\n`;
+  /** To be called every second: everybody may write again, and how many lines were left out is said. */
+  nextSecond(): void {
+    for (const { worker, pod, lines } of this.#shares.values()) {
+      const left = lines - this.#bound.linesPerSecond;
+      if (left <= 0) continue;
+      this.#dropped += left;
+      const whose = pod && { "pod.namespace": pod.namespace, "pod.name": pod.name };
+      this.#tell("warn", { event: "left-out", lines: left, ...whose, worker, msg: `${left} lines left out` });
+    }
+    this.#shares.clear();
+  }
+
+  /** A pod that the worker made up has no share of its own. */
+  #shareOf(worker: number, flow: Flow): Share {
+    const [namespace, name] = ownPodOf(flow);
+    const key = `${worker} ${namespace}/${name}`;
+    const known = this.#shares.get(key);
+    if (known) return known;
+    const isHome = this.#bound.isHome(worker, namespace, name);
+    const common = this.#shares.get(`${worker}`);
+    if (!isHome && common) return common;
+    const share = { worker, pod: isHome ? { namespace, name } : undefined, lines: 0 };
+    this.#shares.set(isHome ? key : `${worker}`, share);
+    return share;
+  }
+
+  #tell(level: "warn" | "info", fields: object): void {
+    const own = JSON.stringify(fields).slice(1);
+    this.#output.write(`{"level":${pino.levels.values[level]},"time":${Date.now()},${this.#bindings},${own}\n`);
   }
 }
+
+/** Namespace and name of the pod on this node that a line is about. */
+const ownPodOf = (flow: Flow): readonly [string, string] => {
+  const end = flow.direction === "outbound" ? "src" : "dst";
+  const namespace = flow[`${end}.namespace`] ?? flow["pod.namespace"];
+  const name = flow[`${end}.workload`] ?? flow["pod.name"];
+  return [String(namespace ?? ""), String(name ?? "")];
+};
 
 /** A request has failed when the mesh answered it or it broke off: what applications answer is theirs to judge. */
 const isFailure = ({ event, reason }: Flow): boolean =>

@@ -340,3 +340,22 @@ test("an agent says every second that it is alive, whether or not anything else 
   clock.advance(3_000);
   expect(signs).toEqual([start, start + 1_000, start + 2_000, start + 3_000]);
 });
+
+test("a pod that has had its lines of this second has others in the next", async () => {
+  const running = await runningAgent({ accessLogRate: 2 });
+  const worker = running.worker();
+  running.supervisor({ kind: "pod", slot: 1, worker: 0, pod: enrolledPod() });
+  const flow = { event: "opened", direction: "inbound", "dst.namespace": "shop", "dst.workload": "web-0" };
+  const lines = () =>
+    running.lines
+      .map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>)
+      .filter(({ log }) => log === "access")
+      .map(({ event, lines: left, "pod.name": pod }) => (left === undefined ? event : [event, left, pod]));
+  for (const seconds of [1, 2]) {
+    worker.report({ kind: "flows", flows: [flow, flow, flow], dropped: 0 });
+    await vi.waitFor(() => expect(lines()).toHaveLength(3 * seconds - 1));
+    running.clock.advance(1_000);
+    expect(lines().slice(3 * (seconds - 1))).toEqual(["opened", "opened", ["left-out", 1, "web-0"]]);
+  }
+  expect(running.agent.accessLog.dropped).toBe(2);
+});

@@ -91,7 +91,10 @@ export class Agent {
     this.#clock = clock;
     this.#clockWatch = new ClockWatch(CHECK_MS, clock.now());
     this.pods = new NodePods(settings.trustDomain);
-    this.accessLog = new AccessLog(logger, settings.accessLog);
+    this.accessLog = new AccessLog(logger, settings.accessLog, {
+      linesPerSecond: settings.accessLogRate,
+      isHome: (worker, namespace, name) => this.pods.isHome(worker, namespace, name),
+    });
     this.controlPlane = {
       isConnected: false,
       since: clock.now(),
@@ -240,6 +243,7 @@ export class Agent {
 
   #watchWorkers(): void {
     this.#events.alive();
+    this.accessLog.nextSecond();
     for (const link of this.#workers.values()) link.check();
     this.#watchClock();
     this.#clock.after(CHECK_MS, () => this.#watchWorkers());

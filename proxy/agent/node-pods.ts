@@ -41,6 +41,14 @@ export class NodePods {
     return this.#pods.get(slot);
   }
 
+  /** Whether a worker is the home of a pod of this name. */
+  isHome(worker: number, namespace: string, name: string): boolean {
+    for (const each of this.#pods.values()) {
+      if (each.worker === worker && each.pod.name === name && each.pod.namespace === namespace) return true;
+    }
+    return false;
+  }
+
   get all(): readonly NodePod[] {
     return [...this.#pods.values()];
   }

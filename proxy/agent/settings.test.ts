@@ -26,6 +26,7 @@ test("node, control plane and three paths are enough; the rest has defaults", ()
     leafLifetimeMs: 86_400_000,
     logLevel: "info",
     accessLog: "all",
+    accessLogRate: 5_000,
   });
 });
 
@@ -43,6 +44,8 @@ test.each([
   ["HEDDLE_LEAF_LIFETIME", "24"],
   ["HEDDLE_LEAF_LIFETIME", "0s"],
   ["HEDDLE_LEAF_LIFETIME", "999ms"],
+  ["HEDDLE_ACCESS_LOG_RATE", "0"],
+  ["HEDDLE_ACCESS_LOG_RATE", "many"],
 ])("%s=%s is refused by its name", (name, value) => {
   expect(() => readSettings({ ...NEEDED, [name]: value })).toThrow(new RegExp(`^settings: ${name}[ :]`));
 });
@@ -53,6 +56,7 @@ test("what is set is taken; what is empty counts as not set", () => {
     HEDDLE_TRUST_DOMAIN: "example.org",
     HEDDLE_LEAF_LIFETIME: "1h30m",
     HEDDLE_ACCESS_LOG: "failures",
+    HEDDLE_ACCESS_LOG_RATE: "20",
     HEDDLE_ISOLATION: "full",
   };
   expect(readSettings({ ...NEEDED, ...environment })).toMatchObject({
@@ -60,6 +64,7 @@ test("what is set is taken; what is empty counts as not set", () => {
     trustDomain: "example.org",
     leafLifetimeMs: 5_400_000,
     accessLog: "failures",
+    accessLogRate: 20,
     isolation: "full",
   });
   const empty = Object.fromEntries(Object.keys(environment).map((name) => [name, ""]));

@@ -26,7 +26,13 @@ export interface AgentSettings {
   readonly logLevel: string;
   /** Which connections and requests get a line in the access log. */
   readonly accessLog: AccessLogMode;
+  /** Lines of it a second and pod; what is more is left out and counted. */
+  readonly accessLogRate: number;
 }
+
+/** More than a pod serves that is not under attack: a line has some 600 bytes, so that this is 3 MB a second. */
+const DEFAULT_ACCESS_LOG_RATE = "5000";
+const MAX_ACCESS_LOG_RATE = 1_000_000;
 
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "silent"];
 
@@ -48,6 +54,9 @@ export const readSettings = (environment: NodeJS.ProcessEnv): AgentSettings => {
   if (!LOG_LEVELS.includes(logLevel)) problems.push(`HEDDLE_LOG_LEVEL must be one of ${LOG_LEVELS.join(", ")}`);
   const accessLog = parseAccessLogMode(environment.HEDDLE_ACCESS_LOG);
   if (!accessLog) problems.push(`HEDDLE_ACCESS_LOG must be one of ${ACCESS_LOG_MODES.join(", ")}`);
+  const accessLogRate = Number(environment.HEDDLE_ACCESS_LOG_RATE || DEFAULT_ACCESS_LOG_RATE);
+  if (!Number.isInteger(accessLogRate) || accessLogRate < 1 || accessLogRate > MAX_ACCESS_LOG_RATE)
+    problems.push(`HEDDLE_ACCESS_LOG_RATE must be a number of lines a second, 1 to ${MAX_ACCESS_LOG_RATE}`);
   const settings: AgentSettings = {
     node: need("HEDDLE_NODE"),
     cluster: need("HEDDLE_CLUSTER", "Kubernetes"),
@@ -64,6 +73,7 @@ export const readSettings = (environment: NodeJS.ProcessEnv): AgentSettings => {
     leafLifetimeMs: leafLifetime.ok ? leafLifetime.value : 0,
     logLevel,
     accessLog: accessLog ?? "all",
+    accessLogRate,
   };
   if (problems.length > 0) throw new Error(`settings: ${problems.join("; ")}`);
   return settings;

@@ -188,4 +188,5 @@ const SETTINGS: AgentSettings = {
   leafLifetimeMs: 86_400_000,
   logLevel: "info",
   accessLog: "all",
+  accessLogRate: 5_000,
 };

@@ -1,4 +1,6 @@
 import { once } from "node:events";
+import { appendFileSync } from "node:fs";
+import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { commandLineOf, tracesOf } from "./kernel-traces.ts";
@@ -52,6 +54,25 @@ test("the access log is told by who called, who was called, and by service; and 
   expect(await connections("--access", "shop/stranger")).toEqual([]);
   expect(await connections("--access", "shop/web", "--tail", "1")).toEqual(served);
   expect(await connections("--access", "--tail", "1")).toEqual(plain.slice(0, 1));
+});
+
+test("the log of `heddle up` itself is followed while it grows", async () => {
+  const follower = mesh.spawn("logs", "--runtime", "-f", "--tail", "0");
+  onTestFinished(() => void follower.kill());
+  let seen = "";
+  follower.stdout.setEncoding("utf8").on("data", (chunk: string) => (seen += chunk));
+  // The runtime itself has nothing to say while all is well.
+  const says = (): void => appendFileSync(join(mesh.state, "logs/runtime.log"), "something happened\n");
+  await expect
+    .poll(
+      () => {
+        says();
+        return seen;
+      },
+      { timeout: 30_000, interval: 500 },
+    )
+    .toContain("something happened\n");
+  expect(follower.exitCode).toBeNull();
 });
 
 test.each([
