@@ -81,8 +81,8 @@ test("a line is one line, whatever a worker writes into it, and the fields of th
     ]);
     expect(lines()[0]?.reason).toBe(`${reason.toWellFormed()}\n{"level":60}`);
   });
-  fc.assert(property, { numRuns: 20 }, 30_000);
-});
+  fc.assert(property, { numRuns: 20 });
+}, 30_000);
 
 test("what the workers left out is counted, also where nothing is written", () => {
   for (const mode of ["all", "failures", "off"] as const) {
