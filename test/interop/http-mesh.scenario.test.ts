@@ -17,13 +17,13 @@ const hasNginx = findProgram("nginx", searchPath(env.PATH)) !== undefined;
 const FILE = Buffer.alloc(2_000_000, "a file's content, again and again\n");
 const digest = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
 
-/** Ends connections after 10 requests, and idle ones after a second. */
+/** Ends connections after 100 requests, and idle ones after a second. */
 const NGINX = `daemon off; master_process off; pid ${folder}/nginx/pid; error_log ${folder}/nginx/error.log;
 events { worker_connections 512; }
 http {
   access_log off;
   ${["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((kind) => `${kind}_temp_path ${folder}/nginx/${kind};`).join(" ")}
-  client_max_body_size 0; keepalive_requests 10; keepalive_timeout 1s;
+  client_max_body_size 0; keepalive_requests 100; keepalive_timeout 1s;
   server {
     listen 8082; listen [::]:8082;
     root ${folder}/files;
@@ -105,6 +105,14 @@ describe("curl", () => {
   test("early hints arrive before the answer", async () => {
     expect(await curl("--include", "http://web/hints")).toMatch(/^HTTP\/1.1 103 [^]*HTTP\/1.1 200 [^]*after hints$/);
   });
+
+  test("several requests on one connection", async () => {
+    const urls = Array.from({ length: 9 }, () => "http://web/who");
+    const said = await curl("--write-out", "%{num_connects}\n", ...urls);
+    const lines = said.split("\n").filter((line) => line !== "");
+    expect(lines.filter((line) => line === "1").length).toBe(1);
+    expect([...new Set(lines.filter((line) => line.startsWith("web-")))].sort()).toEqual(["web-0", "web-1", "web-2"]);
+  });
 });
 
 test.each([
@@ -145,6 +153,11 @@ test("undici: pipelines, streamed content, and fetch", async () => {
   expect(rest).toEqual({ uploaded: `${digest(sent)} 1000000 {}`, fetched: 1_000_000 });
 });
 
+test("a server that ends idle connections is never met in the moment at which it does", async () => {
+  const counts = await mesh.program<object>("http-client", "spaced", "web:80", 30, 1_000, 4);
+  expect(counts).toEqual({ 200: 120 });
+});
+
 test("Python's http.server, which ends each connection after its answer", async () => {
   expect(await curl("--write-out", " %{http_code} %{http_version}", "--head", "http://python/large")).toMatch(
     /Content-Length: 2000000[^]* 200 1(?:\.[01])?$/i,
@@ -172,5 +185,13 @@ describe.skipIf(!hasNginx)("nginx", () => {
     expect(await curl(version, "--range", "5-10", `${url}/large`)).toBe(FILE.subarray(5, 11).toString());
     const missing = ["--output", "/dev/null", "--write-out", "%{http_code}"];
     expect(await curl(version, ...missing, `${url}/none`)).toBe("404");
+  });
+
+  test.each([
+    ["HTTP/1.1", "http://nginx/number", "--h1"],
+    ["HTTP/2", "http://nginx:81/number", "--max-concurrent-streams=10"],
+  ])("%s: no request is lost on connections that end after a hundred", async (_, url, how) => {
+    const said = await mesh.command("h2load", "-n", "2000", "-c", "8", how, url);
+    expect(said).toContain("2000 succeeded, 0 failed, 0 errored, 0 timeout");
   });
 });

@@ -35,8 +35,8 @@ const undici = async (): Promise<object> => {
   return result;
 };
 
-/** Around the moment at which the server ends the connection: a little before and a little after, in turns. */
-const SPREAD_MS = 40;
+/** Around the moment at which the server ends the connection: a little before and a little after, in turns. In milliseconds. */
+const SPREADS = [3, 40];
 const TIMEOUT_MS = 30_000;
 
 const spaced = async (connections: number, everyMs: number, each: number): Promise<object> => {
@@ -46,6 +46,7 @@ const spaced = async (connections: number, everyMs: number, each: number): Promi
       const [host = "", port = ""] = target.split(":");
       const socket = connect({ host, port: Number(port), noDelay: true });
       let [left, said] = [each, ""];
+      const spread = SPREADS[index % SPREADS.length] ?? 0;
       const note = (outcome: string): void => {
         counts[outcome] = (counts[outcome] ?? 0) + 1;
       };
@@ -56,15 +57,16 @@ const spaced = async (connections: number, everyMs: number, each: number): Promi
         socket.write(
           `${line} HTTP/1.1\r\nhost: ${target}\r\n${left % 2 === 0 ? "" : "content-length: 2\r\n"}\r\n${left % 2 === 0 ? "" : "hi"}`,
         );
-        socket.setTimeout(TIMEOUT_MS, () => socket.destroy(new Error("timeout")));
+        socket.setTimeout(TIMEOUT_MS);
       };
       const onAnswer = (): void => {
         note(said.slice(9, 12));
         socket.setTimeout(0);
         if (left === 0) return void socket.end();
-        setTimeout(ask, everyMs - SPREAD_MS + ((index * 7 + left * 13) % (2 * SPREAD_MS)));
+        setTimeout(ask, everyMs - spread + ((index * 7 + left * 13) % (2 * spread)));
       };
       socket.on("connect", ask);
+      socket.on("timeout", () => socket.destroy(new Error("timeout")));
       socket.on("data", (part) => {
         said += part.toString();
         // All answers of this server to these requests end with a line, and their head with an empty one.
