@@ -145,7 +145,7 @@ test("X-11: the routes that the control plane sends are the routes that a node f
 
 test("X-11: the policy of a Service that the control plane sends is the one that a node follows", () => {
   fc.assert(
-    fc.property(arbitraryBackendPolicy, (policy) => {
+    fc.property(arbitraryBackendPolicy(Uint8Array.from(testAuthority().root.certificate)), (policy) => {
       const { name, body } = encodeBackendPolicy(policy);
       expect(decodeRouting(name, body)).toEqual({ ok: true, value: { kind: "backend-policy", policy } });
     }),

@@ -1,9 +1,19 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
+import { testAuthority } from "#certs/testing/test-authority.ts";
+import { formatCertificates } from "#certs/x509/pem.ts";
 import { type MeshObject, objectKey } from "#mesh/objects/mesh-object.ts";
 import { unwrap } from "#mesh/result.ts";
 import { parseTrustDomain } from "#mesh/spiffe-id.ts";
-import { type Fields, meshObject, objectMap, serviceYaml, trafficPolicyYaml } from "../testing/objects.ts";
+import {
+  configMapYaml,
+  type Fields,
+  meshObject,
+  objectMap,
+  serviceYaml,
+  tlsPolicyYaml,
+  trafficPolicyYaml,
+} from "../testing/objects.ts";
 import { derivedStatuses } from "./derived-status.ts";
 import { MeshModel } from "./mesh-model.ts";
 import { objectWarnings } from "./object-warnings.ts";
@@ -43,6 +53,7 @@ test("a policy holds for the Services of its namespace that it names, with its d
           service: WEB,
           retryConstraint: { percent: 20, intervalMs: 10_000, minRetries: 10, minRetriesIntervalMs: 1_000 },
           sessionPersistence: { kind: "header", name: "x-session", absoluteTimeoutMs: undefined },
+          tls: new Map(),
         },
       ],
     ]),
@@ -111,7 +122,7 @@ const service = fc
     name: fc.constantFrom("a/x", "a/y", "b/x"),
     type: fc.constantFrom("ClusterIP", "ClusterIP", "ExternalName"),
   })
-  .map(({ name, type }) => serviceYaml(name, { type, ports: [{ port: 80 }] }));
+  .map(({ name, type }) => serviceYaml(name, { type, ports: [{ name: "http", port: 80 }] }));
 const policy = fc
   .record({
     name: fc.constantFrom("a/p", "a/q", "b/p"),
@@ -123,7 +134,21 @@ const policy = fc
   .map(({ name, targets, percent, metadata, unknown }) =>
     trafficPolicyYaml(name, targets, { ...budget(percent), ...unknown }, metadata),
   );
-const change = fc.tuple(fc.oneof(service, policy).map(meshObject), fc.constantFrom(true, true, false));
+const tlsPolicy = fc
+  .record({
+    name: fc.constantFrom("a/p", "a/q", "b/p"),
+    targets: fc.uniqueArray(fc.constantFrom("x", "y#http", "y"), { minLength: 1 }),
+    metadata: fc.constantFrom({}, OLD ?? {}, YOUNG ?? {}),
+  })
+  .map(({ name, targets, metadata }) => tlsPolicyYaml(name, targets, {}, metadata));
+const PEM = formatCertificates([testAuthority().root.certificate]);
+const configMap = fc
+  .tuple(fc.constantFrom("a/ca", "b/ca"), fc.constantFrom(PEM, "nothing"))
+  .map(([name, text]) => configMapYaml(name, { "ca.crt": text }));
+const change = fc.tuple(
+  fc.oneof(service, policy, tlsPolicy, configMap).map(meshObject),
+  fc.constantFrom(true, true, false),
+);
 
 test("any sequence of changes ends in the policies and statuses of a fresh start", () => {
   const sorted = <Value>(map: ReadonlyMap<string, Value>) => [...map].sort(([a], [b]) => (a < b ? -1 : 1));

@@ -6,6 +6,7 @@ import type { ServiceName } from "#mesh/service.ts";
 import { type ObjectChange, type ObjectTables, tableKey } from "./object-tables.ts";
 import { targetedServices } from "./policy-targets.ts";
 import { meshServiceName } from "./service-model.ts";
+import { tlsOfService, tlsPolicyStatus } from "./tls-policy.ts";
 import { trafficPolicyOf, trafficPolicyStatus } from "./traffic-policy.ts";
 
 /** The policies of Services that were derived anew; undefined: there is none any more. Some may be the same as before. */
@@ -36,57 +37,81 @@ export class BackendModel {
     const services = new Set<string>();
     const policies = new Set<string>();
     for (const { before, after } of changes) {
-      for (const object of [before, after]) if (object) mark(object, services, policies);
+      for (const object of [before, after]) if (object) this.#mark(object, services, policies);
     }
+    const { backendTrafficPolicies, backendTlsPolicies } = this.#tables;
     for (const service of services) {
-      for (const policy of this.#tables.backendTrafficPolicies.where("target", service))
-        policies.add(objectKey(policy));
+      const concerned = [
+        ...backendTrafficPolicies.where("target", service),
+        ...backendTlsPolicies.where("target", service),
+      ];
+      for (const policy of concerned) policies.add(objectKey(policy));
     }
     for (const policy of policies) this.#deriveStatus(policy);
     return new Map([...services].map((service) => this.#derivePolicy(service)));
+  }
+
+  #mark(object: MeshObject, services: Set<string>, policies: Set<string>): void {
+    switch (object.kind) {
+      case "XBackendTrafficPolicy":
+      case "BackendTLSPolicy":
+        policies.add(objectKey(object));
+        for (const service of targetedServices(object)) services.add(service);
+        return;
+      case "ConfigMap":
+        for (const policy of this.#tables.backendTlsPolicies.where("config map", tableKey(object))) {
+          this.#mark(policy, services, policies);
+        }
+        return;
+      case "Service":
+        services.add(tableKey(object));
+        return;
+      case "HTTPRoute":
+      case "GRPCRoute":
+      case "ReferenceGrant":
+      case "Namespace":
+      case "ServiceAccount":
+      case "Pod":
+      case "EndpointSlice":
+      case "PeerAuthentication":
+        return;
+      default:
+        assertNever(object);
+    }
   }
 
   #derivePolicy(key: string): readonly [ServiceName, BackendPolicy | undefined] {
     const [namespace = "", name = ""] = key.split("/");
     const service = meshServiceName(namespace, name);
     const traffic = trafficPolicyOf(this.#tables, key);
-    if (!traffic) {
+    const tls = tlsOfService(this.#tables, key);
+    if (!traffic && tls.size === 0) {
       this.#policies.delete(service);
       return [service, undefined];
     }
-    const { retryConstraint, sessionPersistence } = traffic;
-    const policy: BackendPolicy = { service, retryConstraint, sessionPersistence };
+    const policy: BackendPolicy = {
+      service,
+      retryConstraint: traffic?.retryConstraint,
+      sessionPersistence: traffic?.sessionPersistence,
+      tls,
+    };
     this.#policies.set(service, policy);
     return [service, policy];
   }
 
   #deriveStatus(key: string): void {
-    const [, name = ""] = key.split(" ");
-    const policy = this.#tables.backendTrafficPolicies.get(name);
-    if (policy) this.#statuses.set(key, trafficPolicyStatus(this.#tables, policy));
+    const status = this.#statusOf(key);
+    if (status) this.#statuses.set(key, status);
     else this.#statuses.delete(key);
   }
-}
 
-const mark = (object: MeshObject, services: Set<string>, policies: Set<string>): void => {
-  switch (object.kind) {
-    case "XBackendTrafficPolicy":
-      policies.add(objectKey(object));
-      for (const service of targetedServices(object)) services.add(service);
-      return;
-    case "Service":
-      services.add(tableKey(object));
-      return;
-    case "HTTPRoute":
-    case "GRPCRoute":
-    case "ReferenceGrant":
-    case "Namespace":
-    case "ServiceAccount":
-    case "Pod":
-    case "EndpointSlice":
-    case "PeerAuthentication":
-      return;
-    default:
-      assertNever(object);
+  #statusOf(key: string): readonly PolicyAncestorStatus[] | undefined {
+    const [kind, name = ""] = key.split(" ");
+    if (kind === "BackendTLSPolicy") {
+      const policy = this.#tables.backendTlsPolicies.get(name);
+      return policy && tlsPolicyStatus(this.#tables, policy);
+    }
+    const policy = this.#tables.backendTrafficPolicies.get(name);
+    return policy && trafficPolicyStatus(this.#tables, policy);
   }
-};
+}

@@ -26,12 +26,12 @@ export interface StatusEntry {
 /** The statuses of all objects that have one. */
 export const derivedStatuses = (model: MeshModel): readonly DerivedStatus[] => [
   ...routeStatuses(model),
-  ...trafficPolicyStatuses(model),
+  ...policyStatuses(model),
 ];
 
-const trafficPolicyStatuses = ({ backends, tables }: MeshModel): readonly DerivedStatus[] =>
-  [...tables.backendTrafficPolicies.values()].map(({ kind, metadata }) => ({
-    apiVersion: "gateway.networking.x-k8s.io/v1alpha1",
+const policyStatuses = ({ backends, tables }: MeshModel): readonly DerivedStatus[] =>
+  [...tables.backendTrafficPolicies.values(), ...tables.backendTlsPolicies.values()].map(({ kind, metadata }) => ({
+    apiVersion: POLICY_VERSIONS[kind],
     kind,
     namespace: metadata.namespace,
     name: metadata.name,
@@ -39,6 +39,11 @@ const trafficPolicyStatuses = ({ backends, tables }: MeshModel): readonly Derive
     field: "ancestors",
     entries: backends.statuses().get(objectKey({ kind, metadata })) ?? NO_ENTRIES,
   }));
+
+const POLICY_VERSIONS = {
+  XBackendTrafficPolicy: "gateway.networking.x-k8s.io/v1alpha1",
+  BackendTLSPolicy: "gateway.networking.k8s.io/v1",
+} as const;
 
 const NO_ENTRIES: readonly StatusEntry[] = [];
 

@@ -51,6 +51,8 @@ const mark = (dirty: DirtySet, object: MeshObject, view: DirtyView): void => {
     case "GRPCRoute":
     case "ReferenceGrant":
     case "XBackendTrafficPolicy":
+    case "BackendTLSPolicy":
+    case "ConfigMap":
       return;
     case "Pod":
       markPod(dirty, object, view);

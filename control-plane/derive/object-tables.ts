@@ -1,4 +1,6 @@
 import type { BackendTrafficPolicyObject } from "#mesh/objects/backend-traffic-policy.ts";
+import type { BackendTlsPolicyObject } from "#mesh/objects/backend-tls-policy.ts";
+import type { ConfigMapObject } from "#mesh/objects/config-map.ts";
 import type { EndpointSliceObject, SliceEndpoint } from "#mesh/objects/endpoint-slice.ts";
 import type { GrpcRouteObject } from "#mesh/objects/grpc-route.ts";
 import type { HttpRouteObject } from "#mesh/objects/http-route.ts";
@@ -9,6 +11,7 @@ import { isFinished, type PodObject } from "#mesh/objects/pod.ts";
 import type { ReferenceGrantObject } from "#mesh/objects/reference-grant.ts";
 import type { ServiceAccountObject } from "#mesh/objects/service-account.ts";
 import type { ServiceObject } from "#mesh/objects/service.ts";
+import { configMapsOf } from "./tls-policy.ts";
 import { targetedServices } from "./policy-targets.ts";
 import { IndexedTable } from "./indexed-table.ts";
 import { isWorkload } from "./pod-workload.ts";
@@ -58,6 +61,11 @@ export class ObjectTables {
   readonly backendTrafficPolicies = new IndexedTable<BackendTrafficPolicyObject, "target">({
     target: targetedServices,
   });
+  readonly backendTlsPolicies = new IndexedTable<BackendTlsPolicyObject, "target" | "config map">({
+    target: targetedServices,
+    "config map": configMapsOf,
+  });
+  readonly configMaps = new IndexedTable<ConfigMapObject, never>({});
   readonly referenceGrants = new IndexedTable<ReferenceGrantObject, "namespace">({ namespace: inNamespace });
 
   /** Puts an object in, or takes it out with undefined. @param key as of mesh/objects: `Pod shop/web-0` */
@@ -78,6 +86,8 @@ export class ObjectTables {
       GRPCRoute: this.grpcRoutes,
       ReferenceGrant: this.referenceGrants,
       XBackendTrafficPolicy: this.backendTrafficPolicies,
+      BackendTLSPolicy: this.backendTlsPolicies,
+      ConfigMap: this.configMaps,
     };
     const table = tables[kind];
     if (!table) throw new Error(`no table for objects of kind ${kind}`);

@@ -1,9 +1,9 @@
 import type { PolicyAncestorStatus, RouteParentStatus } from "#mesh/admin/control-plane-status.ts";
 import type { RouteObject } from "./route-references.ts";
-import type { MeshKind, MeshObject } from "#mesh/objects/mesh-object.ts";
+import { type MeshKind, type MeshObject, objectKey } from "#mesh/objects/mesh-object.ts";
 import type { PeerAuthenticationObject } from "#mesh/objects/peer-authentication.ts";
 import { isCaptured, type PodObject } from "#mesh/objects/pod.ts";
-import { routeWarnings, trafficPolicyWarnings } from "./route-warnings.ts";
+import { routeWarnings, backendPolicyWarnings } from "./route-warnings.ts";
 import { type ObjectTables, tableKey } from "./object-tables.ts";
 import { oldestPolicy } from "./peer-authentication.ts";
 import { serviceWarnings, sliceWarnings } from "./service-warnings.ts";
@@ -40,7 +40,10 @@ export const objectWarnings = (
   collect("HTTPRoute", tables.httpRoutes.values(), routeWarningsOf);
   collect("GRPCRoute", tables.grpcRoutes.values(), routeWarningsOf);
   collect("XBackendTrafficPolicy", tables.backendTrafficPolicies.values(), (policy) =>
-    trafficPolicyWarnings(policy, policies.get(`${policy.kind} ${tableKey(policy)}`) ?? []),
+    backendPolicyWarnings(policy, policies.get(objectKey(policy)) ?? []),
+  );
+  collect("BackendTLSPolicy", tables.backendTlsPolicies.values(), (policy) =>
+    backendPolicyWarnings(policy, policies.get(objectKey(policy)) ?? []),
   );
   return warnings;
 };

@@ -76,6 +76,8 @@ export class RouteModel {
       case "EndpointSlice":
       case "PeerAuthentication":
       case "XBackendTrafficPolicy":
+      case "BackendTLSPolicy":
+      case "ConfigMap":
         return;
       default:
         assertNever(object);

@@ -1,4 +1,5 @@
 import type { PolicyAncestorStatus, RouteCondition, RouteParentStatus } from "#mesh/admin/control-plane-status.ts";
+import type { BackendTlsPolicyObject } from "#mesh/objects/backend-tls-policy.ts";
 import type { BackendTrafficPolicyObject } from "#mesh/objects/backend-traffic-policy.ts";
 import { isService } from "#mesh/objects/gateway-reference.ts";
 import { referencedService, type RouteObject } from "./route-references.ts";
@@ -21,8 +22,8 @@ export const routeWarnings = (route: RouteObject, parents: readonly RouteParentS
 ];
 
 /** The same of a policy for backends. */
-export const trafficPolicyWarnings = (
-  { metadata, targets }: BackendTrafficPolicyObject,
+export const backendPolicyWarnings = (
+  { metadata, targets }: BackendTrafficPolicyObject | BackendTlsPolicyObject,
   ancestors: readonly PolicyAncestorStatus[],
 ): readonly string[] => [
   ...targets.flatMap((target) => (isService(target) ? [] : [`${target.kind} ${target.name} is not a Service`])),

@@ -119,3 +119,34 @@ export const trafficPolicyYaml = (
   metadata: { ...named(name), ...metadata },
   spec: { targetRefs: services.map((service) => ({ group: "", kind: "Service", name: service })), ...spec },
 });
+
+/** BackendTLSPolicy `namespace/name` for Services, or ports of them (`web#https`), that trusts the ConfigMap `ca`. */
+export const tlsPolicyYaml = (
+  name: string,
+  targets: readonly string[],
+  validation: Fields = {},
+  metadata: Fields = {},
+): Fields => ({
+  apiVersion: "gateway.networking.k8s.io/v1",
+  kind: "BackendTLSPolicy",
+  metadata: { ...named(name), ...metadata },
+  spec: {
+    targetRefs: targets.map((target) => {
+      const [service, sectionName] = target.split("#");
+      return { group: "", kind: "Service", name: service, ...(sectionName === undefined ? {} : { sectionName }) };
+    }),
+    validation: {
+      caCertificateRefs: [{ group: "", kind: "ConfigMap", name: "ca" }],
+      hostname: "pay.example.org",
+      ...validation,
+    },
+  },
+});
+
+/** ConfigMap `namespace/name`. */
+export const configMapYaml = (name: string, data: Fields): Fields => ({
+  apiVersion: "v1",
+  kind: "ConfigMap",
+  metadata: named(name),
+  data,
+});

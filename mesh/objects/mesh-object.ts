@@ -1,5 +1,7 @@
 import { err, type Result } from "../result.ts";
 import { type BackendTrafficPolicyObject, backendTrafficPolicyObject } from "./backend-traffic-policy.ts";
+import { type BackendTlsPolicyObject, backendTlsPolicyObject } from "./backend-tls-policy.ts";
+import { type ConfigMapObject, configMapObject } from "./config-map.ts";
 import { type EndpointSliceObject, endpointSliceObject } from "./endpoint-slice.ts";
 import { type GrpcRouteObject, grpcRouteObject } from "./grpc-route.ts";
 import { type HttpRouteObject, httpRouteObject } from "./http-route.ts";
@@ -22,7 +24,9 @@ export type MeshObject =
   | HttpRouteObject
   | GrpcRouteObject
   | ReferenceGrantObject
-  | BackendTrafficPolicyObject;
+  | BackendTrafficPolicyObject
+  | BackendTlsPolicyObject
+  | ConfigMapObject;
 
 export type MeshKind = MeshObject["kind"];
 
@@ -54,6 +58,14 @@ const KINDS: ReadonlyMap<string, KindReader> = new Map<MeshKind, KindReader>([
     "XBackendTrafficPolicy",
     { apiVersions: ["gateway.networking.x-k8s.io/v1alpha1"], read: backendTrafficPolicyObject },
   ],
+  [
+    "BackendTLSPolicy",
+    {
+      apiVersions: ["gateway.networking.k8s.io/v1", "gateway.networking.k8s.io/v1alpha3"],
+      read: backendTlsPolicyObject,
+    },
+  ],
+  ["ConfigMap", { apiVersions: ["v1"], read: configMapObject }],
 ]);
 
 /** Whether the mesh reads objects of this kind at all; others are none of its business and no error. */

@@ -1,5 +1,5 @@
 import * as fc from "fast-check";
-import type { BackendPolicy } from "../routes/backend-policy.ts";
+import type { BackendPolicy, BackendTls } from "../routes/backend-policy.ts";
 import type {
   BackendTarget,
   GrpcMatch,
@@ -131,21 +131,34 @@ const routeSet: fc.Arbitrary<RouteSet> = fc.oneof(
   fc.record({ kind: fc.constant("grpc" as const), routes: routesOf(grpcMatch) }),
 );
 
+const tlsOf = (root: Uint8Array): fc.Arbitrary<BackendTls> =>
+  fc.oneof(
+    fc.record({ kind: fc.constant("unusable" as const), reason: fc.string() }),
+    fc.record({
+      kind: fc.constant("verified" as const),
+      hostname: name,
+      subjectAltNames: few(fc.record({ kind: fc.constantFrom("hostname" as const, "uri" as const), value: name })),
+      roots: fc.constantFrom([root], [root, root]),
+    }),
+  );
+
 const intervalMs = fc.integer({ min: 1, max: 3_600_000 });
 
-/** Any policy of a Service that objects can say. */
-export const arbitraryBackendPolicy: fc.Arbitrary<BackendPolicy> = fc.record({
-  service,
-  retryConstraint: perhaps(
-    fc.record({
-      percent: fc.nat(100),
-      intervalMs,
-      minRetries: fc.integer({ min: 1, max: 1_000_000 }),
-      minRetriesIntervalMs: intervalMs,
-    }),
-  ),
-  sessionPersistence: perhaps(session),
-});
+/** Any policy of a Service that objects can say. @param root of an authority, DER */
+export const arbitraryBackendPolicy = (root: Uint8Array): fc.Arbitrary<BackendPolicy> =>
+  fc.record({
+    service,
+    retryConstraint: perhaps(
+      fc.record({
+        percent: fc.nat(100),
+        intervalMs,
+        minRetries: fc.integer({ min: 1, max: 1_000_000 }),
+        minRetriesIntervalMs: intervalMs,
+      }),
+    ),
+    sessionPersistence: perhaps(session),
+    tls: fc.array(fc.tuple(port, tlsOf(root)), { maxLength: 3 }).map((entries) => new Map(entries)),
+  });
 
 /** Any routes that objects can say. */
 export const arbitraryPortRoutes: fc.Arbitrary<PortRoutes> = fc.record({

@@ -5,7 +5,9 @@ import { SessionPersistenceSchema } from "#api/gen/heddle/routes/v1alpha1/sessio
 import {
   type BackendPolicy,
   BackendPolicySchema,
+  PortTlsSchema,
   RetryConstraintSchema,
+  VerifiedTlsSchema,
 } from "#api/gen/heddle/routes/v1alpha1/backend_policy_pb.js";
 import {
   CorsSchema,
@@ -21,6 +23,8 @@ import {
   UnavailableCause,
 } from "#api/gen/heddle/routes/v1alpha1/port_routes_pb.js";
 import { RoutingSchema } from "#api/gen/heddle/routes/v1alpha1/routing_pb.js";
+import { testAuthority } from "#certs/testing/test-authority.ts";
+import { formatCertificates } from "#certs/x509/pem.ts";
 import { compilePort } from "#mesh/routes/route-table.ts";
 import { routesBytes, WEB_ROUTES, WEB_SERVICE } from "../testing/resource-bytes.ts";
 import { decodeRouting } from "./routing.ts";
@@ -169,6 +173,16 @@ test.each<[string, PortRoutes, RegExp]>([
   expect(decode(value)).toMatchObject({ ok: false, error: expect.stringMatching(reason) as unknown });
 });
 
+const ROOT = testAuthority().root.certificate;
+const tls = (changes: { port?: number }, verified: MessageInitShape<typeof VerifiedTlsSchema> = {}) =>
+  create(PortTlsSchema, {
+    port: 443,
+    ...changes,
+    tls: {
+      case: "verified",
+      value: create(VerifiedTlsSchema, { hostname: "a", roots: [ROOT], ...verified }),
+    },
+  });
 const constraint = (changes: MessageInitShape<typeof RetryConstraintSchema>) =>
   create(RetryConstraintSchema, { ...policy, ...changes });
 const policy = { percent: 20, intervalMs: 10_000n, minRetries: 10, minRetriesIntervalMs: 1_000n };
@@ -193,6 +207,19 @@ test.each<[string, Partial<BackendPolicy>, RegExp]>([
   ["no time for a few", { retryConstraint: constraint({ minRetriesIntervalMs: 0n }) }, /an interval of 0 ms/],
   ["endless time", { retryConstraint: constraint({ intervalMs: 2n ** 60n }) }, /out of range/],
   ["a session of unknown kind", { sessionPersistence: create(SessionPersistenceSchema) }, /unknown kind/],
+  ["TLS at no port", { tls: [tls({ port: 0 })] }, /port 0 is out of range/],
+  ["TLS at a port twice", { tls: [tls({}), tls({})] }, /twice/],
+  ["TLS of unknown kind", { tls: [create(PortTlsSchema, { port: 443 })] }, /TLS of unknown kind/],
+  ["TLS without a host name", { tls: [tls({}, { hostname: "" })] }, /without a host name/],
+  ["TLS that trusts nobody", { tls: [tls({}, { roots: [] })] }, /without an authority/],
+  ["TLS that trusts no certificate", { tls: [tls({}, { roots: [Uint8Array.of(1)] })] }, /no certificate/],
+  ["TLS that trusts PEM", { tls: [tls({}, { roots: [Buffer.from(formatCertificates([ROOT]))] })] }, /no certificate/],
+  ["a name of unknown kind", { tls: [tls({}, { subjectAltNames: [{}] })] }, /alternative name of unknown kind/],
+  [
+    "an empty name",
+    { tls: [tls({}, { subjectAltNames: [{ name: { case: "uri", value: "" } }] })] },
+    /alternative name of unknown kind/,
+  ],
 ])("a policy with %s is refused", (_, value, reason) => {
   expect(decodePolicy(value)).toMatchObject({ ok: false, error: expect.stringMatching(reason) as unknown });
 });

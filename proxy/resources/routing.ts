@@ -4,6 +4,7 @@ import { err, ok, type Result } from "#mesh/result.ts";
 import type { BackendPolicy } from "#mesh/routes/backend-policy.ts";
 import type { HttpRoute, PortRoutes } from "#mesh/routes/route.ts";
 import { portKey } from "#mesh/routes/route-table.ts";
+import type { ServiceName } from "#mesh/service.ts";
 import { decodeBackendPolicy } from "./backend-policy.ts";
 import { formatProblems, portNumber, serviceNameOf } from "./field-checks.ts";
 import { decodeRoutes } from "./routes.ts";
@@ -44,18 +45,30 @@ const routingName = (routing: Routing): string =>
 
 /**
  * Stands for a resource that could not be read and had no readable version before: every request to the port is answered with
- * an error. Without it the Service would be served as one that has no routes.
- * @returns undefined for a name that names no port
+ * an error, or every one that would leave the mesh in clear. Without it the Service would be served as one that has no routes
+ * and no policy.
+ * @returns undefined for a name that is neither a port's nor a Service's
  */
 export const unreadableRouting = (name: string, reason: string): Routing | undefined => {
-  const colon = name.lastIndexOf(":");
   const problems: string[] = [];
+  serviceNameOf(name, problems);
+  if (problems.length > 0) return undefined;
+  const colon = name.lastIndexOf(":");
+  if (colon < 0) return { kind: "backend-policy", policy: unreadablePolicy(name as ServiceName, reason) };
   const service = serviceNameOf(name.slice(0, colon), problems);
   const port = portNumber(Number(name.slice(colon + 1)), problems);
   if (problems.length > 0 || portKey(service, port) !== name) return undefined;
   const routes = [errorRoute(service.slice(0, service.indexOf("/")), reason)];
   return { kind: "routes", routes: { service, port, producer: { kind: "http", routes }, consumers: new Map() } };
 };
+
+const unreadablePolicy = (service: ServiceName, unreadable: string): BackendPolicy => ({
+  service,
+  retryConstraint: undefined,
+  sessionPersistence: undefined,
+  tls: new Map(),
+  unreadable,
+});
 
 const errorRoute = (namespace: string, reason: string): HttpRoute => ({
   namespace,

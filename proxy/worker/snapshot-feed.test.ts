@@ -1,6 +1,7 @@
 import { expect, test, vi } from "vitest";
 import { testAuthority } from "#certs/testing/test-authority.ts";
 import { exportPrivateKey, generateKeyPair } from "#certs/x509/key-pair.ts";
+import { tlsOf } from "#mesh/routes/backend-policy.ts";
 import { decideHttpRoute } from "#mesh/routes/decide-http-route.ts";
 
 import { sharedGet } from "#mesh/shared-map.ts";
@@ -168,12 +169,23 @@ test("a port whose routes cannot be read answers every request with an error, un
   expect(called("/")).toEqual({ kind: "unrouted" });
 });
 
-test.each(["", ":", "shop/web", "shop/web:0", "shop/web:080", "shop/web:1e1", "a/b/c:80"])(
-  "a resource that cannot be read and whose name %j is no port's is told and changes nothing",
+test("a Service whose policy cannot be read lets nothing out in clear, until it can be read or is gone", () => {
+  const { feed: made, take } = feed();
+  const tls = () => tlsOf(sharedGet(made.snapshot.backendPolicies, WEB_SERVICE), 443);
+  take(resource("routing", WEB_SERVICE, new Uint8Array(0)), commit(1));
+  expect(tls()).toMatchObject({ kind: "unusable", reason: expect.stringContaining("it holds nothing") });
+  take(backendPolicy, commit(2));
+  expect(tls()).toBeUndefined();
+  take(resource("routing", WEB_SERVICE, new Uint8Array(0)), resource("routing", WEB_SERVICE, undefined), commit(3));
+  expect([tls(), made.snapshot.backendPolicies.size]).toEqual([undefined, 0]);
+});
+
+test.each(["", ":", "shop", "shop/web:0", "shop/web:080", "shop/web:1e1", "a/b/c:80"])(
+  "a resource that cannot be read and whose name %j is neither a port's nor a Service's is told and changes nothing",
   (name) => {
     const { feed: made, take, log } = feed();
     take(resource("routing", name, BROKEN), commit(1));
-    expect(made.snapshot.routes.size).toBe(0);
+    expect([made.snapshot.routes.size, made.snapshot.backendPolicies.size]).toEqual([0, 0]);
     expect(log).toHaveBeenCalledTimes(1);
   },
 );

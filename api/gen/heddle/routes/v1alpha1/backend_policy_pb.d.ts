@@ -35,6 +35,13 @@ export declare type BackendPolicy = Message<"heddle.routes.v1alpha1.BackendPolic
    * @generated from field: heddle.routes.v1alpha1.SessionPersistence session_persistence = 3;
    */
   sessionPersistence?: SessionPersistence | undefined;
+
+  /**
+   * How endpoints outside the mesh are to be reached; each port once, others in clear.
+   *
+   * @generated from field: repeated heddle.routes.v1alpha1.PortTls tls = 4;
+   */
+  tls: PortTls[];
 };
 
 /**
@@ -42,6 +49,103 @@ export declare type BackendPolicy = Message<"heddle.routes.v1alpha1.BackendPolic
  * Use `create(BackendPolicySchema)` to create a new message.
  */
 export declare const BackendPolicySchema: GenMessage<BackendPolicy>;
+
+/**
+ * @generated from message heddle.routes.v1alpha1.PortTls
+ */
+export declare type PortTls = Message<"heddle.routes.v1alpha1.PortTls"> & {
+  /**
+   * @generated from field: uint32 port = 1;
+   */
+  port: number;
+
+  /**
+   * @generated from oneof heddle.routes.v1alpha1.PortTls.tls
+   */
+  tls: {
+    /**
+     * @generated from field: heddle.routes.v1alpha1.VerifiedTls verified = 2;
+     */
+    value: VerifiedTls;
+    case: "verified";
+  } | {
+    /**
+     * Why it cannot be done as it is asked for: requests are answered with an error.
+     *
+     * @generated from field: string unusable = 3;
+     */
+    value: string;
+    case: "unusable";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message heddle.routes.v1alpha1.PortTls.
+ * Use `create(PortTlsSchema)` to create a new message.
+ */
+export declare const PortTlsSchema: GenMessage<PortTls>;
+
+/**
+ * @generated from message heddle.routes.v1alpha1.VerifiedTls
+ */
+export declare type VerifiedTls = Message<"heddle.routes.v1alpha1.VerifiedTls"> & {
+  /**
+   * Sent as SNI; who must answer where no subject_alt_names are given.
+   *
+   * @generated from field: string hostname = 1;
+   */
+  hostname: string;
+
+  /**
+   * One of them must be in the certificate.
+   *
+   * @generated from field: repeated heddle.routes.v1alpha1.SubjectAltName subject_alt_names = 2;
+   */
+  subjectAltNames: SubjectAltName[];
+
+  /**
+   * Certificates of the authorities that are trusted, and no others, DER. Never empty.
+   *
+   * @generated from field: repeated bytes roots = 3;
+   */
+  roots: Uint8Array[];
+};
+
+/**
+ * Describes the message heddle.routes.v1alpha1.VerifiedTls.
+ * Use `create(VerifiedTlsSchema)` to create a new message.
+ */
+export declare const VerifiedTlsSchema: GenMessage<VerifiedTls>;
+
+/**
+ * @generated from message heddle.routes.v1alpha1.SubjectAltName
+ */
+export declare type SubjectAltName = Message<"heddle.routes.v1alpha1.SubjectAltName"> & {
+  /**
+   * @generated from oneof heddle.routes.v1alpha1.SubjectAltName.name
+   */
+  name: {
+    /**
+     * A DNS name, whose first label may be `*`.
+     *
+     * @generated from field: string hostname = 1;
+     */
+    value: string;
+    case: "hostname";
+  } | {
+    /**
+     * @generated from field: string uri = 2;
+     */
+    value: string;
+    case: "uri";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message heddle.routes.v1alpha1.SubjectAltName.
+ * Use `create(SubjectAltNameSchema)` to create a new message.
+ */
+export declare const SubjectAltNameSchema: GenMessage<SubjectAltName>;
 
 /**
  * How many of the requests to a Service may be retries (GEP-3388).

@@ -11,7 +11,7 @@ import { file_heddle_routes_v1alpha1_session_persistence } from "./session_persi
  * Describes the file heddle/routes/v1alpha1/backend_policy.proto.
  */
 export const file_heddle_routes_v1alpha1_backend_policy = /*@__PURE__*/
-  fileDesc("CitoZWRkbGUvcm91dGVzL3YxYWxwaGExL2JhY2tlbmRfcG9saWN5LnByb3RvEhZoZWRkbGUucm91dGVzLnYxYWxwaGExIqwBCg1CYWNrZW5kUG9saWN5Eg8KB3NlcnZpY2UYASABKAkSQQoQcmV0cnlfY29uc3RyYWludBgCIAEoCzInLmhlZGRsZS5yb3V0ZXMudjFhbHBoYTEuUmV0cnlDb25zdHJhaW50EkcKE3Nlc3Npb25fcGVyc2lzdGVuY2UYAyABKAsyKi5oZWRkbGUucm91dGVzLnYxYWxwaGExLlNlc3Npb25QZXJzaXN0ZW5jZSJtCg9SZXRyeUNvbnN0cmFpbnQSDwoHcGVyY2VudBgBIAEoDRITCgtpbnRlcnZhbF9tcxgCIAEoBBITCgttaW5fcmV0cmllcxgDIAEoDRIfChdtaW5fcmV0cmllc19pbnRlcnZhbF9tcxgEIAEoBGIGcHJvdG8z", [file_heddle_routes_v1alpha1_session_persistence]);
+  fileDesc("CitoZWRkbGUvcm91dGVzL3YxYWxwaGExL2JhY2tlbmRfcG9saWN5LnByb3RvEhZoZWRkbGUucm91dGVzLnYxYWxwaGExItoBCg1CYWNrZW5kUG9saWN5Eg8KB3NlcnZpY2UYASABKAkSQQoQcmV0cnlfY29uc3RyYWludBgCIAEoCzInLmhlZGRsZS5yb3V0ZXMudjFhbHBoYTEuUmV0cnlDb25zdHJhaW50EkcKE3Nlc3Npb25fcGVyc2lzdGVuY2UYAyABKAsyKi5oZWRkbGUucm91dGVzLnYxYWxwaGExLlNlc3Npb25QZXJzaXN0ZW5jZRIsCgN0bHMYBCADKAsyHy5oZWRkbGUucm91dGVzLnYxYWxwaGExLlBvcnRUbHMiawoHUG9ydFRscxIMCgRwb3J0GAEgASgNEjcKCHZlcmlmaWVkGAIgASgLMiMuaGVkZGxlLnJvdXRlcy52MWFscGhhMS5WZXJpZmllZFRsc0gAEhIKCHVudXNhYmxlGAMgASgJSABCBQoDdGxzInEKC1ZlcmlmaWVkVGxzEhAKCGhvc3RuYW1lGAEgASgJEkEKEXN1YmplY3RfYWx0X25hbWVzGAIgAygLMiYuaGVkZGxlLnJvdXRlcy52MWFscGhhMS5TdWJqZWN0QWx0TmFtZRINCgVyb290cxgDIAMoDCI7Cg5TdWJqZWN0QWx0TmFtZRISCghob3N0bmFtZRgBIAEoCUgAEg0KA3VyaRgCIAEoCUgAQgYKBG5hbWUibQoPUmV0cnlDb25zdHJhaW50Eg8KB3BlcmNlbnQYASABKA0SEwoLaW50ZXJ2YWxfbXMYAiABKAQSEwoLbWluX3JldHJpZXMYAyABKA0SHwoXbWluX3JldHJpZXNfaW50ZXJ2YWxfbXMYBCABKARiBnByb3RvMw", [file_heddle_routes_v1alpha1_session_persistence]);
 
 /**
  * Describes the message heddle.routes.v1alpha1.BackendPolicy.
@@ -21,9 +21,30 @@ export const BackendPolicySchema = /*@__PURE__*/
   messageDesc(file_heddle_routes_v1alpha1_backend_policy, 0);
 
 /**
+ * Describes the message heddle.routes.v1alpha1.PortTls.
+ * Use `create(PortTlsSchema)` to create a new message.
+ */
+export const PortTlsSchema = /*@__PURE__*/
+  messageDesc(file_heddle_routes_v1alpha1_backend_policy, 1);
+
+/**
+ * Describes the message heddle.routes.v1alpha1.VerifiedTls.
+ * Use `create(VerifiedTlsSchema)` to create a new message.
+ */
+export const VerifiedTlsSchema = /*@__PURE__*/
+  messageDesc(file_heddle_routes_v1alpha1_backend_policy, 2);
+
+/**
+ * Describes the message heddle.routes.v1alpha1.SubjectAltName.
+ * Use `create(SubjectAltNameSchema)` to create a new message.
+ */
+export const SubjectAltNameSchema = /*@__PURE__*/
+  messageDesc(file_heddle_routes_v1alpha1_backend_policy, 3);
+
+/**
  * Describes the message heddle.routes.v1alpha1.RetryConstraint.
  * Use `create(RetryConstraintSchema)` to create a new message.
  */
 export const RetryConstraintSchema = /*@__PURE__*/
-  messageDesc(file_heddle_routes_v1alpha1_backend_policy, 1);
+  messageDesc(file_heddle_routes_v1alpha1_backend_policy, 4);
 
