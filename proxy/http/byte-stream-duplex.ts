@@ -97,3 +97,7 @@ export class ByteStreamDuplex extends Duplex {
     how();
   }
 }
+
+/** A socket or TLS as it is, a tunnel as a duplex. */
+export const asDuplex = (carrier: Duplex | ByteStream): Duplex =>
+  carrier instanceof Duplex ? carrier : new ByteStreamDuplex(carrier);

@@ -1,4 +1,3 @@
-import type { Duplex } from "node:stream";
 import type { Field } from "#wire/field.ts";
 import { isNamed } from "#wire/http1/characters.ts";
 import type { ReceivedResponseHead } from "#wire/http1/head.ts";
@@ -6,6 +5,7 @@ import type { ErrorCode } from "#wire/http2/error-code.ts";
 import { Http1ClientConnection } from "../transport/http1-client-connection.ts";
 import type { Http1ClientSettings } from "../transport/http1-limits.ts";
 import type { Http1ClientStream, Http1Failure, Http1ResponseHandler } from "../transport/http1-stream.ts";
+import type { Http1Carrier } from "../transport/open-http1-byte-stream.ts";
 import { fromHttp1Response, hasNamed, toHttp1Request, toHttp1Trailers } from "./heads.ts";
 import { httpFailure } from "./http1-server.ts";
 import type {
@@ -27,9 +27,9 @@ export class Http1Client implements HttpClientConnection {
   #freshUntil = Number.POSITIVE_INFINITY;
   #announcedMs: number | undefined;
 
-  constructor(duplex: Duplex, settings: Http1ClientSettings, handler: HttpClientHandler) {
+  constructor(carrier: Http1Carrier, settings: Http1ClientSettings, handler: HttpClientHandler) {
     this.#handler = handler;
-    this.#connection = new Http1ClientConnection(duplex, settings, {
+    this.#connection = new Http1ClientConnection(carrier, settings, {
       idle: () => this.#onIdle(),
       closed: (reason) => {
         this.#leave();

@@ -1,4 +1,3 @@
-import type { Duplex } from "node:stream";
 import type { Field } from "#wire/field.ts";
 import type { ErrorCode } from "#wire/http2/error-code.ts";
 import type { Http1ServerSettings } from "../transport/http1-limits.ts";
@@ -9,6 +8,7 @@ import {
   type Http1ServerStream,
   type Http1StreamHandler,
 } from "../transport/http1-stream.ts";
+import type { Http1Carrier } from "../transport/open-http1-byte-stream.ts";
 import { fromHttp1Request, toHttp1Response, toHttp1Trailers } from "./heads.ts";
 import type {
   HttpAnswer,
@@ -21,11 +21,11 @@ import type {
 
 /** Serves a client that speaks HTTP/1. */
 export const serveHttp1 = (
-  duplex: Duplex,
+  carrier: Http1Carrier,
   settings: Http1ServerSettings,
   handler: HttpServerHandler,
 ): HttpServerConnection =>
-  new Http1ServerConnection(duplex, settings, {
+  new Http1ServerConnection(carrier, settings, {
     request: (stream, head) => new RequestReader(handler.request(fromHttp1Request(head), new Answer(stream))),
     refused: ({ reason, message }) => handler.refused(reason, message),
     closed: (reason) => handler.closed(reason),

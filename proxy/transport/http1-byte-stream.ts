@@ -22,10 +22,34 @@ export interface ByteStreamHandler {
 }
 
 /**
- * A socket, TLS or a tunnel, as the connections of HTTP/1 use it: what is written in one turn of the event loop leaves in one
- * write, after everything that was readable has been read. A peer that ends its direction leaves ours open.
+ * What carries a connection of HTTP/1. What is written in one turn of the event loop leaves in one piece. A peer that ends its
+ * direction leaves ours open.
  */
-export class Http1ByteStream {
+export interface Http1ByteStream {
+  /** Whether no more should be written until {@link ByteStreamHandler.writable}. */
+  readonly isFull: boolean;
+  /** Whether the peer does not take what was written. */
+  readonly isBlocked: boolean;
+  /** Whether what was written has left, and our end after it. */
+  readonly isFinished: boolean;
+  /** How often something has left for the stream below: while it stays the same, the peer has seen nothing new. */
+  readonly sends: number;
+  /** @param bytes are copied */
+  write(bytes: Uint8Array): void;
+  /** Ends our direction, after what was written. */
+  end(): void;
+  /** Whether more is read than what has come already. */
+  setReading(isReading: boolean): void;
+  /** The connection has nothing to send for a while: it needs no room. */
+  rest(): void;
+  /** Breaks the connection off so that the peer cannot take it for an end. */
+  abort(reason: string): void;
+  /** Closes both directions now; what waits is lost. */
+  destroy(reason: string): void;
+}
+
+/** A socket or TLS: what is written leaves after everything that was readable has been read. */
+export class DuplexByteStream implements Http1ByteStream {
   readonly #duplex: Duplex;
   readonly #handler: ByteStreamHandler;
   readonly #output = new Output();
@@ -67,7 +91,6 @@ export class Http1ByteStream {
     return this.#duplex.writableFinished;
   }
 
-  /** How often something has left for the stream below: while it stays the same, the peer has seen nothing new. */
   get sends(): number {
     return this.#sends;
   }

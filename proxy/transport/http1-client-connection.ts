@@ -1,15 +1,15 @@
-import type { Duplex } from "node:stream";
 import type { Field } from "#wire/field.ts";
 import type { ReceivedRequestHead, ReceivedResponseHead, RequestHead } from "#wire/http1/head.ts";
 import { DEFAULT_CONNECTION } from "#wire/http1/encode-head.ts";
 import { Http1Error } from "#wire/http1/http1-error.ts";
 import { RequestWriter } from "#wire/http1/request-writer.ts";
 import { ResponseReader } from "#wire/http1/response-reader.ts";
-import { Http1ByteStream } from "./http1-byte-stream.ts";
+import type { Http1ByteStream } from "./http1-byte-stream.ts";
 import { ClientExchange, type ExchangeOwner } from "./http1-client-exchange.ts";
 import { Deadline } from "./http1-deadline.ts";
 import type { Http1ClientSettings } from "./http1-limits.ts";
 import { failureText, type Http1ClientStream, type Http1Failure, type Http1ResponseHandler } from "./http1-stream.ts";
+import { type Http1Carrier, openHttp1ByteStream } from "./open-http1-byte-stream.ts";
 
 /** What happens on a connection to a server. */
 export interface Http1ClientHandler {
@@ -45,10 +45,10 @@ export class Http1ClientConnection {
   /** Set while a handler is called and left set when it throws: its errors are not the peer's. */
   #isTelling = false;
 
-  constructor(duplex: Duplex, settings: Http1ClientSettings, handler: Http1ClientHandler) {
+  constructor(carrier: Http1Carrier, settings: Http1ClientSettings, handler: Http1ClientHandler) {
     this.#settings = settings;
     this.#handler = handler;
-    this.#stream = new Http1ByteStream(duplex, {
+    this.#stream = openHttp1ByteStream(carrier, {
       data: (chunk) => this.#onData(chunk),
       ended: () => this.#onEnded(),
       writable: () => this.#onWritable(),

@@ -1,14 +1,14 @@
-import type { Duplex } from "node:stream";
 import type { Field } from "#wire/field.ts";
 import type { ReceivedRequestHead } from "#wire/http1/head.ts";
 import { Http1Error } from "#wire/http1/http1-error.ts";
-import { BUFFERED_BYTES, Http1ByteStream } from "./http1-byte-stream.ts";
+import { BUFFERED_BYTES, type Http1ByteStream } from "./http1-byte-stream.ts";
 import type { Http1ServerSettings } from "./http1-limits.ts";
 import { type BytesAre, RequestIntake } from "./http1-request-intake.ts";
 import { ServerAnswers } from "./http1-server-answers.ts";
 import { ServerClock, type WaitsFor } from "./http1-server-clock.ts";
 import { type ExchangeOwner, ServerExchange } from "./http1-server-exchange.ts";
 import { failureText, type Http1Failure, type Http1ServerStream, type Http1StreamHandler } from "./http1-stream.ts";
+import { type Http1Carrier, openHttp1ByteStream } from "./open-http1-byte-stream.ts";
 
 /** What happens on a connection that clients opened. */
 export interface Http1ServerHandler {
@@ -45,10 +45,10 @@ export class Http1ServerConnection {
   /** Set while a handler is called and left set when it throws: its errors are not the peer's. */
   #isTelling = false;
 
-  constructor(duplex: Duplex, settings: Http1ServerSettings, handler: Http1ServerHandler) {
+  constructor(carrier: Http1Carrier, settings: Http1ServerSettings, handler: Http1ServerHandler) {
     this.#settings = settings;
     this.#handler = handler;
-    this.#stream = new Http1ByteStream(duplex, {
+    this.#stream = openHttp1ByteStream(carrier, {
       data: (chunk) => this.#onData(chunk),
       ended: () => this.#onEnded(),
       writable: () => this.#onWritable(),

@@ -21,7 +21,6 @@ import {
   readCaptured,
 } from "./accept/captured-connection.ts";
 import { connectDestination, type ConnectContext } from "./connect-destination.ts";
-import { ByteStreamDuplex } from "../http/byte-stream-duplex.ts";
 import { readConnect } from "./exchange/connect-request.ts";
 import { expectedAt } from "./exchange/expected-protocol.ts";
 import { EndedStream, PeekedStream, SocketPeek } from "./exchange/first-bytes.ts";
@@ -208,7 +207,7 @@ const serveRequest = async (
     const client = peeked ?? tunnel;
     if (first.spoken === "opaque") return exchange(mesh, pod, record, client, tcpByteStream(application), release);
     const handler = new InboundHttp(mesh, pod, { ...way, identity, service }, application, record, release);
-    return serveHttp(pod, new ByteStreamDuplex(client), first.spoken, handler);
+    return serveHttp(pod, client, first.spoken, handler);
   } catch (error) {
     refuse(503, pod.isGone ? POD_GONE : MISTAKE);
     if (!pod.isGone) mesh.onMistake(pod, error);

@@ -1,4 +1,4 @@
-import type { Duplex } from "node:stream";
+import { Duplex } from "node:stream";
 import type { Permit } from "#mesh/policies/authorization.ts";
 import {
   applyResponseFilters,
@@ -13,7 +13,7 @@ import { serviceName } from "#mesh/service.ts";
 import { formatSocketAddress } from "#mesh/socket-address.ts";
 import type { Field } from "#wire/field.ts";
 import { field } from "#wire/http1/head.ts";
-import { ByteStreamDuplex } from "../../http/byte-stream-duplex.ts";
+import { asDuplex } from "../../http/byte-stream-duplex.ts";
 import { Http1Client } from "../../http/http1-client.ts";
 import { Http2Client } from "../../http/http2-client.ts";
 import type {
@@ -24,6 +24,7 @@ import type {
   HttpRequest,
   HttpResponse,
 } from "../../http/message.ts";
+import type { Http1Carrier } from "../../transport/open-http1-byte-stream.ts";
 import type { CapturedConnection } from "../accept/captured-connection.ts";
 import {
   dialLimits,
@@ -345,7 +346,7 @@ class EndpointAttempts {
           connection?.drain();
         },
       );
-      connection = client(new ByteStreamDuplex(tunnel), isHttp2, handler);
+      connection = client(tunnel, isHttp2, handler);
       // What carries it may be draining by the time that it is open.
       if (isLeaving) connection.drain();
       return connection;
@@ -364,12 +365,12 @@ class EndpointAttempts {
   }
 }
 
-const client = (duplex: Duplex, isHttp2: boolean, handler: HttpClientHandler): HttpClientConnection => {
+const client = (carrier: Http1Carrier, isHttp2: boolean, handler: HttpClientHandler): HttpClientConnection => {
   const connection = isHttp2
-    ? new Http2Client(duplex, ENDPOINT_HTTP2, handler)
-    : new Http1Client(duplex, ENDPOINT_HTTP1, handler);
+    ? new Http2Client(asDuplex(carrier), ENDPOINT_HTTP2, handler)
+    : new Http1Client(carrier, ENDPOINT_HTTP1, handler);
   // Sockets are paused until somebody reads them.
-  duplex.resume();
+  if (carrier instanceof Duplex) carrier.resume();
   return connection;
 };
 

@@ -1,7 +1,9 @@
-import type { Duplex } from "node:stream";
+import { Duplex } from "node:stream";
+import { asDuplex } from "../../http/byte-stream-duplex.ts";
 import { serveHttp1 } from "../../http/http1-server.ts";
 import { serveHttp2 } from "../../http/http2-server.ts";
 import type { HttpServerConnection, HttpServerHandler } from "../../http/message.ts";
+import type { Http1Carrier } from "../../transport/open-http1-byte-stream.ts";
 import type { Exchange, ServedPod } from "../served-pod.ts";
 import { CALLER_HTTP1, CALLER_HTTP2 } from "./http-settings.ts";
 
@@ -14,7 +16,7 @@ export interface RequestHandler extends Omit<HttpServerHandler, "closed"> {
 /** Serves HTTP on a connection or tunnel of a pod, as long as both last. */
 export const serveHttp = (
   pod: ServedPod,
-  duplex: Duplex,
+  carrier: Http1Carrier,
   version: "http1" | "http2",
   handler: RequestHandler,
 ): void => {
@@ -27,7 +29,9 @@ export const serveHttp = (
     },
   };
   const connection: HttpServerConnection =
-    version === "http2" ? serveHttp2(duplex, CALLER_HTTP2, telling) : serveHttp1(duplex, CALLER_HTTP1, telling);
+    version === "http2"
+      ? serveHttp2(asDuplex(carrier), CALLER_HTTP2, telling)
+      : serveHttp1(carrier, CALLER_HTTP1, telling);
   const exchange: Exchange = {
     stop: () => {
       handler.stop("the pod is gone");
@@ -39,5 +43,5 @@ export const serveHttp = (
   pod.exchanges.add(exchange);
   if (pod.isLeaving) connection.drain();
   // Sockets are paused until somebody reads them.
-  duplex.resume();
+  if (carrier instanceof Duplex) carrier.resume();
 };

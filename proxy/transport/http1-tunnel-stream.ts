@@ -1,0 +1,150 @@
+import { Output } from "#wire/output.ts";
+import type { ByteStream } from "../tunnel/byte-stream.ts";
+import { BUFFERED_BYTES, type ByteStreamHandler, type Http1ByteStream } from "./http1-byte-stream.ts";
+
+/** A tunnel: what is written leaves as soon as whoever writes is done, and is gathered with other tunnels' by its connection. */
+export class TunnelByteStream implements Http1ByteStream {
+  readonly #stream: ByteStream;
+  readonly #handler: ByteStreamHandler;
+  readonly #output = new Output();
+  isBlocked = false;
+  isFinished = false;
+  sends = 0;
+  #isFlushDue = false;
+  #isReading = true;
+  /** Came and was not given back to the tunnel's window. */
+  #owed = 0;
+  #isEnding = false;
+  #wasFull = false;
+  #isGone = false;
+
+  constructor(stream: ByteStream, handler: ByteStreamHandler) {
+    this.#stream = stream;
+    this.#handler = handler;
+    // What came already is told at once, and whoever is told is not ready yet.
+    queueMicrotask(() => this.#begin());
+  }
+
+  get isFull(): boolean {
+    const isFull = this.isBlocked || this.#output.length >= BUFFERED_BYTES;
+    if (isFull) this.#wasFull = true;
+    return isFull;
+  }
+
+  write(bytes: Uint8Array): void {
+    if (this.#isEnding || this.#isGone) return;
+    this.#output.append(bytes);
+    this.#flushSoon();
+  }
+
+  end(): void {
+    if (this.#isEnding || this.#isGone) return;
+    this.#isEnding = true;
+    this.#flushSoon();
+  }
+
+  setReading(isReading: boolean): void {
+    this.#isReading = isReading;
+    if (isReading) this.#pay();
+  }
+
+  rest(): void {
+    if (this.#output.length === 0) this.#output.trim();
+  }
+
+  abort(reason: string): void {
+    if (this.#isGone) return;
+    this.#stream.reset();
+    this.#goneSoon(reason);
+  }
+
+  destroy(reason: string): void {
+    if (this.#isGone) return;
+    if (!this.#isEnding) this.#stream.end();
+    this.#isEnding = true;
+    this.#stream.close();
+    this.#goneSoon(reason);
+  }
+
+  #begin(): void {
+    if (this.#isGone) return;
+    if (this.#stream.isGone) return this.#gone("the connection was lost");
+    this.#stream.read({
+      data: (bytes) => this.#onData(bytes),
+      end: () => this.#guard(() => this.#handler.ended()),
+      writable: () => this.#onWritable(),
+      closed: (problem) => this.#gone(problem ?? "the connection was closed"),
+    });
+  }
+
+  #onData(bytes: Uint8Array): void {
+    if (this.#isGone) return;
+    this.#owed += bytes.length;
+    // These are lent, and who gets them keeps them.
+    const own = Buffer.from(bytes);
+    this.#guard(() => this.#handler.data(own));
+    if (this.#isReading) this.#pay();
+  }
+
+  #pay(): void {
+    const owed = this.#owed;
+    this.#owed = 0;
+    if (owed > 0 && !this.#isGone) this.#stream.consumed(owed);
+  }
+
+  #onWritable(): void {
+    this.isBlocked = false;
+    if (!this.#wasFull || this.#isGone) return;
+    this.#wasFull = false;
+    this.#handler.writable();
+  }
+
+  /** What a handler throws ends the connection, and goes on. */
+  #guard(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.abort("a handler failed");
+      throw error;
+    }
+  }
+
+  #flushSoon(): void {
+    if (this.#isFlushDue) return;
+    this.#isFlushDue = true;
+    queueMicrotask(this.#flush);
+  }
+
+  readonly #flush = (): void => {
+    this.#isFlushDue = false;
+    if (this.#isGone) return;
+    let isWelcome = true;
+    for (const part of this.#output.take()) {
+      this.sends += 1;
+      isWelcome = this.#stream.write(part);
+    }
+    this.#output.written();
+    if (this.#isEnding && !this.isFinished) {
+      this.isFinished = true;
+      this.#stream.end();
+      this.#handler.finished?.();
+    } else if (!isWelcome) {
+      this.isBlocked = this.#wasFull = true;
+      this.#handler.blocked();
+    }
+  };
+
+  /** Whoever ended it is told after it has returned. */
+  #goneSoon(reason: string): void {
+    this.#output.take();
+    this.#isEnding = true;
+    queueMicrotask(() => this.#gone(reason));
+  }
+
+  #gone(reason: string): void {
+    if (this.#isGone) return;
+    this.#isGone = true;
+    this.#output.take();
+    this.#handler.gone(reason);
+  }
+}
