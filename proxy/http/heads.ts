@@ -141,11 +141,16 @@ export const toHttp2Trailers = (trailers: readonly Field[]): readonly Field[] =>
 export const without = (fields: readonly Field[], names: ReadonlySet<string>): readonly Field[] =>
   hasNamed(fields, names) ? fields.filter(({ name }) => !names.has(name.toLowerCase())) : fields;
 
-/** Whether any of the fields has one of these names. */
+/** Whether any of the fields has one of these names. @param names all of which begin with `x`, as few fields do */
 export const hasNamed = (fields: readonly Field[], names: ReadonlySet<string>): boolean => {
-  for (const { name } of fields) if (names.has(name) || names.has(name.toLowerCase())) return true;
+  for (const { name } of fields) {
+    if ((name.charCodeAt(0) | LOWER_CASE_BIT) === LETTER_X && names.has(name.toLowerCase())) return true;
+  }
   return false;
 };
+
+const LOWER_CASE_BIT = 0x20;
+const LETTER_X = 0x78;
 
 const changed = (fields: readonly Field[], { remove, add }: HeadChanges): readonly Field[] => {
   const kept = without(fields, remove);

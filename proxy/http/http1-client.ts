@@ -39,7 +39,11 @@ export class Http1Client implements HttpClientConnection {
   }
 
   get room(): number {
-    return !this.#isLeaving && this.#connection.isFree && performance.now() < this.#freshUntil ? 1 : 0;
+    return !this.#isLeaving && this.#connection.isFree && this.#isFresh ? 1 : 0;
+  }
+
+  get #isFresh(): boolean {
+    return this.#freshUntil === Number.POSITIVE_INFINITY || performance.now() < this.#freshUntil;
   }
 
   get open(): number {

@@ -16,6 +16,7 @@ import type { DialLimits } from "./upstream/dial.ts";
 import { connectDirect } from "./upstream/direct.ts";
 import { type UpstreamFailure, upstreamFailure } from "./upstream/failure.ts";
 import { dialTunnel, TunnelDialError, type WatchPeer } from "./upstream/tunnel-dial.ts";
+import type { Flow } from "../channel/worker-report.ts";
 import type { ConnectionRecord } from "./vitals/connection-record.ts";
 
 /** What connecting needs beside the pod that calls. */
@@ -64,7 +65,7 @@ export const connectDestination = async (
 export const selectEndpoint = (
   mesh: ConnectContext,
   destination: Reachable,
-  tried: ReadonlySet<string>,
+  tried: ReadonlySet<string> | undefined,
 ): Endpoint | undefined => {
   const { called } = destination;
   if (destination.kind === "service") {
@@ -74,7 +75,7 @@ export const selectEndpoint = (
     destination.kind === "workload"
       ? workloadEndpoint(destination.workload, called.port, called.address)
       : { kind: "passthrough", address: called, reason: "unknown-address" };
-  return endpoint && !tried.has(formatSocketAddress(endpoint.address)) ? endpoint : undefined;
+  return endpoint && tried?.has(formatSocketAddress(endpoint.address)) !== true ? endpoint : undefined;
 };
 
 const connectEndpoint = async (
@@ -147,12 +148,16 @@ export const noteEndpoint = (record: EndpointNotes, pod: ServedPod, endpoint: En
   if (endpoint.kind === "tunnel") {
     const { workload, address } = endpoint;
     record.between({ destination: workload, sourcePrincipal: pod.identity, destinationPrincipal, isMutualTls: true });
-    return record.noteEndpoint({ "dst.hbone_addr": formatSocketAddress(address) });
+    const notes = tunnelNotes.getOrInsertComputed(endpoint, () => ({ "dst.hbone_addr": formatSocketAddress(address) }));
+    return record.noteEndpoint(notes);
   }
   const destination = endpoint.kind === "plaintext" ? endpoint.workload : undefined;
   record.between({ destination, sourcePrincipal: undefined, destinationPrincipal, isMutualTls: false });
   record.noteEndpoint({ "dst.endpoint": formatSocketAddress(endpoint.address), plaintext_reason: endpoint.reason });
 };
+
+/** Endpoints stay the same values for long, and each request notes one. */
+const tunnelNotes = new WeakMap<Endpoint, Flow>();
 
 export const noEndpoint = (destination: Reachable): UpstreamFailure => ({
   flag: "CONNECT",

@@ -49,14 +49,10 @@ export const encodeResponseHead = (head: ResponseHead, control: ConnectionContro
   return encodeLines(`HTTP/1.1 ${status} ${reason}\r\n`, writtenFields(fields, framing, control, keepsLength));
 };
 
-/** Adds fields to a head that is forwarded as it came: before its empty line. */
-export const appendToRawHead = (raw: Uint8Array, fields: readonly Field[]): Uint8Array => {
+/** Fields that are added to a head that is forwarded as it came, with the empty line that ends it. */
+export const encodeAdded = (fields: readonly Field[]): Uint8Array => {
   for (const { name } of fields) if (isNamed(name, "content-length") || isHopByHop(name)) throw notEndToEnd(name);
-  const added = encodeLines("", fields);
-  const head = Buffer.allocUnsafe(raw.length - 2 + added.length);
-  head.set(raw.subarray(0, -2));
-  head.set(added, raw.length - 2);
-  return head;
+  return encodeLines("", fields);
 };
 
 /** The fields with those of the codec's own among them. */

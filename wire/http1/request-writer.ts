@@ -1,6 +1,6 @@
 import type { Field } from "../field.ts";
 import { ContentWriter, type Sink } from "./content-writer.ts";
-import { appendToRawHead, type ConnectionControl, DEFAULT_CONNECTION, encodeRequestHead } from "./encode-head.ts";
+import { type ConnectionControl, DEFAULT_CONNECTION, encodeAdded, encodeRequestHead } from "./encode-head.ts";
 import { forwardedRequest } from "./forwarded.ts";
 import { mayForwardRaw, type ReceivedRequestHead, type RequestHead } from "./head.ts";
 import { Http1Error } from "./http1-error.ts";
@@ -28,8 +28,14 @@ export class RequestWriter {
    */
   forwardHead(head: ReceivedRequestHead, offer: readonly string[] = [], added: readonly Field[] = []): void {
     if (mayForwardRaw(head)) {
+      const lines = added.length === 0 ? undefined : encodeAdded(added);
       this.#begin(head);
-      this.#sink(added.length === 0 ? head.raw : appendToRawHead(head.raw, added));
+      if (!lines) this.#sink(head.raw);
+      else {
+        // They stand before the empty line.
+        this.#sink(head.raw.subarray(0, -2));
+        this.#sink(lines);
+      }
       return;
     }
     const forwarded = forwardedRequest(head);

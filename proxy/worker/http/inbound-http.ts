@@ -5,9 +5,18 @@ import { isGrpc } from "#mesh/routes/request-facts.ts";
 import type { Service } from "#mesh/service.ts";
 import type { Snapshot } from "#mesh/snapshot.ts";
 import type { SpiffeId } from "#mesh/spiffe-id.ts";
+import type { Workload } from "#mesh/workload.ts";
 import { Http1Client } from "../../http/http1-client.ts";
 import { Http2Client } from "../../http/http2-client.ts";
-import type { HttpAnswer, HttpClientConnection, HttpReader, HttpRequest, HttpResponse } from "../../http/message.ts";
+import type {
+  HeadChanges,
+  HttpAnswer,
+  HttpClientConnection,
+  HttpReader,
+  HttpRequest,
+  HttpResponse,
+  HttpWriter,
+} from "../../http/message.ts";
 import type { CapturedConnection } from "../accept/captured-connection.ts";
 import { type Denial, guardInbound } from "../guard/inbound.ts";
 import type { Pipeline } from "../pipeline.ts";
@@ -24,7 +33,7 @@ import { ENDPOINT_HTTP1, ENDPOINT_HTTP2 } from "./http-settings.ts";
 import { type MeshError, upstreamError } from "./mesh-error.ts";
 import type { RequestHandler } from "./serve-http.ts";
 import { arrivingChanges, claimedRequestId, withoutError } from "./trusted-fields.ts";
-import { randomUuid } from "./request-id.ts";
+import { asUuid } from "./request-id.ts";
 
 /** Who calls, and whom. */
 export interface InboundWay extends CapturedConnection {
@@ -46,7 +55,9 @@ export class InboundHttp implements RequestHandler {
   readonly #connection: ConnectionRecord;
   readonly #release: () => void;
   readonly #open = new Set<Forwarding>();
-  #judged: { readonly snapshot: Snapshot; readonly verdict: Permit | Denial } | undefined;
+  #judged: Judged | undefined;
+  /** To the head of every request that has an id. */
+  #changes: HeadChanges | undefined;
 
   /** @param socket connected to the application already */
   constructor(
@@ -70,28 +81,29 @@ export class InboundHttp implements RequestHandler {
     const snapshot = this.#mesh.snapshot();
     // Whoever is not of the mesh has claimed it.
     const claimed = identity === undefined ? undefined : claimedRequestId(request.fields);
-    const requestId = claimed ?? randomUuid();
+    const traceId = randomHex(16);
+    const requestId = claimed ?? asUuid(traceId);
     const record = new RequestRecord(this.#mesh.vitals, {
       direction: "inbound",
-      traceId: randomHex(16),
+      traceId,
       requestId,
       source,
       destination,
       method: request.method,
       authority: request.authority,
       path: request.target,
-      protocol: request.version === "2" ? "HTTP/2" : `HTTP/${request.version}`,
+      protocol: PROTOCOLS[request.version],
       isGrpc: isGrpc(request),
     });
+    const { verdict, caller } = this.#judge(snapshot);
     record.between({
-      source: callerOf(snapshot, source, identity),
+      source: caller,
       sourcePrincipal: identity,
       destination: this.#pod.workload,
       destinationPrincipal: this.#pod.identity,
       service,
       isMutualTls: identity !== undefined,
     });
-    const verdict = this.#judge(snapshot);
     if ("reason" in verdict) {
       record.note({ policy: verdict.policy });
       return refuse(request, answer, record, {
@@ -107,20 +119,18 @@ export class InboundHttp implements RequestHandler {
     const forwarding = new Forwarding(
       {
         request,
-        changes: arrivingChanges(
-          source.address,
-          this.#pod.identity,
-          identity,
-          claimed === undefined ? requestId : undefined,
-        ),
+        changes:
+          claimed === undefined
+            ? arrivingChanges(source.address, this.#pod.identity, identity, requestId)
+            : (this.#changes ??= arrivingChanges(source.address, this.#pod.identity, identity, undefined)),
         connect: () => this.#application.connect(isHttp2, verdict),
         response: ownResponse,
         isConnectionFailure: () => false,
         allowed: withoutError,
-        timeouts: { requestMs: undefined, backendRequestMs: undefined },
+        timeouts: NO_TIMEOUTS,
         retry: undefined,
         mayRetry: () => false,
-        copies: [],
+        copies: NO_COPIES,
         record,
         onMistake: (error) => this.#mesh.onMistake(this.#pod, error),
       },
@@ -146,24 +156,34 @@ export class InboundHttp implements RequestHandler {
   }
 
   /** Policies may change while a connection lasts; the same ones say the same. */
-  #judge(snapshot: Snapshot): Permit | Denial {
-    if (this.#judged?.snapshot === snapshot) return this.#judged.verdict;
+  #judge(snapshot: Snapshot): Judged {
+    if (this.#judged?.snapshot === snapshot) return this.#judged;
     const { identity, source, destination } = this.#way;
     const { workload } = this.#pod;
-    const verdict: Permit | Denial = workload
-      ? asOne(
-          guardInbound(snapshot, workload, {
-            identity,
-            sourceIp: source.address,
-            destinationIp: destination.address,
-            destinationPort: destination.port,
-          }),
-        )
-      : { reason: "policy-missing", policy: "", message: "the pod has no record" };
-    this.#judged = { snapshot, verdict };
-    return verdict;
+    const facts = {
+      identity,
+      sourceIp: source.address,
+      destinationIp: destination.address,
+      destinationPort: destination.port,
+    };
+    const verdict = workload ? asOne(guardInbound(snapshot, workload, facts)) : NO_RECORD;
+    this.#judged = { snapshot, verdict, caller: callerOf(snapshot, source, identity) };
+    return this.#judged;
   }
 }
+
+/** What holds for all requests of a connection under one snapshot. */
+interface Judged {
+  readonly snapshot: Snapshot;
+  readonly verdict: Permit | Denial;
+  readonly caller: Workload | undefined;
+}
+
+const NO_RECORD: Denial = { reason: "policy-missing", policy: "", message: "the pod has no record" };
+
+const PROTOCOLS = { "1.0": "HTTP/1.0", "1.1": "HTTP/1.1", "2": "HTTP/2" } as const;
+const NO_TIMEOUTS = { requestMs: undefined, backendRequestMs: undefined };
+const NO_COPIES: readonly HttpWriter[] = [];
 
 const asOne = (verdict: ReturnType<typeof guardInbound>): Permit | Denial =>
   verdict.ok ? verdict.value : verdict.error;

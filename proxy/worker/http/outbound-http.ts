@@ -7,9 +7,12 @@ import {
   type RouteDecision,
 } from "#mesh/routes/decide-http-route.ts";
 import { fieldValue } from "#mesh/routes/field.ts";
+import { portKey } from "#mesh/routes/route-table.ts";
 import { isGrpc, type RequestFacts } from "#mesh/routes/request-facts.ts";
 import type { RouteTimeouts } from "#mesh/routes/route.ts";
 import { serviceName } from "#mesh/service.ts";
+import { sharedGet } from "#mesh/shared-map.ts";
+import type { Snapshot } from "#mesh/snapshot.ts";
 import { formatSocketAddress } from "#mesh/socket-address.ts";
 import type { Field } from "#wire/field.ts";
 import { field } from "#wire/http1/head.ts";
@@ -37,7 +40,7 @@ import {
 import { guardOutbound } from "../guard/inbound.ts";
 import type { Pipeline } from "../pipeline.ts";
 import { randomHex } from "../random-hex.ts";
-import { destinationOf } from "../route/destination.ts";
+import { type Destination, destinationOf } from "../route/destination.ts";
 import type { Endpoint } from "../select/endpoint.ts";
 import type { ServedPod } from "../served-pod.ts";
 import { connectDirect } from "../upstream/direct.ts";
@@ -49,7 +52,7 @@ import { ENDPOINT_HTTP1, ENDPOINT_HTTP2 } from "./http-settings.ts";
 import { ERROR_FIELD, GRPC_CODES, type MeshError, response, UNREACHED_CODES, upstreamError } from "./mesh-error.ts";
 import { Discarding } from "./discarding.ts";
 import { refuse } from "./refuse.ts";
-import { randomUuid } from "./request-id.ts";
+import { asUuid } from "./request-id.ts";
 import type { RequestHandler } from "./serve-http.ts";
 import { backendOf } from "./backend-of.ts";
 import { leavingChanges, withoutError } from "./trusted-fields.ts";
@@ -60,60 +63,65 @@ const MAX_ENDPOINTS = 3;
 
 const NO_TIMEOUTS: RouteTimeouts = { requestMs: undefined, backendRequestMs: undefined };
 
+const PROTOCOLS = { "1.0": "HTTP/1.0", "1.1": "HTTP/1.1", "2": "HTTP/2" } as const;
+
+/** What a called address stands for under one snapshot. */
+interface Resolved {
+  readonly snapshot: Snapshot;
+  readonly destination: Destination;
+  readonly hasRoutes: boolean;
+}
+
 /** Requests of a pod, each routed by itself by what holds when its head comes. */
 export class OutboundHttp implements RequestHandler {
   readonly #mesh: Pipeline;
   readonly #pod: ServedPod;
   readonly #captured: CapturedConnection;
   readonly #connection: ConnectionRecord;
+  readonly #permit: Permit;
   readonly #open = new Set<Forwarding>();
+  #resolved: Resolved | undefined;
 
   constructor(mesh: Pipeline, pod: ServedPod, captured: CapturedConnection, connection: ConnectionRecord) {
     this.#mesh = mesh;
     this.#pod = pod;
     this.#captured = captured;
     this.#connection = connection;
+    const { source, destination } = captured;
+    this.#permit = guardOutbound({
+      identity: pod.identity,
+      sourceIp: source.address,
+      destinationIp: destination.address,
+      destinationPort: destination.port,
+    });
   }
 
   request(request: HttpRequest, answer: HttpAnswer): HttpReader {
     const [mesh, pod] = [this.#mesh, this.#pod];
-    const { source, destination: called } = this.#captured;
     const snapshot = mesh.snapshot();
-    const requestId = randomUuid();
+    const { destination, hasRoutes } = this.#resolve(snapshot);
+    const traceId = randomHex(16);
+    const requestId = asUuid(traceId);
     const record = new RequestRecord(mesh.vitals, {
       direction: "outbound",
-      traceId: randomHex(16),
+      traceId,
       requestId,
-      source,
-      destination: called,
+      source: this.#captured.source,
+      destination: this.#captured.destination,
       method: request.method,
       authority: request.authority,
       path: request.target,
-      protocol: request.version === "2" ? "HTTP/2" : `HTTP/${request.version}`,
+      protocol: PROTOCOLS[request.version],
       isGrpc: isGrpc(request),
     });
-    record.between({ source: pod.workload, sourcePrincipal: pod.identity });
-    const permit = guardOutbound({
-      identity: pod.identity,
-      sourceIp: source.address,
-      destinationIp: called.address,
-      destinationPort: called.port,
-    });
-    const destination = destinationOf(snapshot, called);
+    const service = destination.kind === "service" ? destination.service : undefined;
+    record.between({ source: pod.workload, sourcePrincipal: pod.identity, service });
     if (destination.kind === "refused") {
       return refuse(request, answer, record, upstreamError(destination.reason, destination.message, "NC"));
     }
-    if (destination.kind !== "service") {
-      return this.#forward(request, answer, {
-        requestId,
-        record,
-        permit,
-        destination,
-        decision: undefined,
-        facts: undefined,
-      });
+    if (destination.kind !== "service" || !hasRoutes) {
+      return this.#forward(request, answer, { requestId, record, destination, decision: undefined, facts: undefined });
     }
-    record.between({ service: destination.service });
     const facts: RequestFacts = {
       method: request.method,
       scheme: request.scheme,
@@ -126,15 +134,24 @@ export class OutboundHttp implements RequestHandler {
     };
     const decision = decideHttpRoute(snapshot.routes, facts, Math.random);
     if (decision.kind === "unrouted") {
-      return this.#forward(request, answer, { requestId, record, permit, destination, decision: undefined, facts });
+      return this.#forward(request, answer, { requestId, record, destination, decision: undefined, facts });
     }
-    if (decision.kind !== "forward") return this.#answerDecision(request, answer, record, decision, facts);
-    const target = backendOf(snapshot, decision, called);
+    if (decision.kind !== "forward") return answerDecision(request, answer, record, decision, facts);
+    const target = backendOf(snapshot, decision, this.#captured.destination);
     record.noteRoute(decision.rule, { service: decision.backend.service, port: decision.backend.port });
     if ("code" in target) return refuse(request, answer, record, target);
-    // Metrics name the service that answers, as Istio's do; what was called is the request's authority.
-    if (target.kind === "service") record.between({ service: target.service });
-    return this.#forward(request, answer, { requestId, record, permit, destination: target, decision, facts });
+    return this.#forward(request, answer, { requestId, record, destination: target, decision, facts });
+  }
+
+  /** What the called address stands for; asked anew when anything has changed. */
+  #resolve(snapshot: Snapshot): Resolved {
+    if (this.#resolved?.snapshot === snapshot) return this.#resolved;
+    const destination = destinationOf(snapshot, this.#captured.destination);
+    const hasRoutes =
+      destination.kind === "service" &&
+      sharedGet(snapshot.routes, portKey(serviceName(destination.service), destination.port.port)) !== undefined;
+    this.#resolved = { snapshot, destination, hasRoutes };
+    return this.#resolved;
   }
 
   refused(reason: string, message: string): void {
@@ -152,7 +169,7 @@ export class OutboundHttp implements RequestHandler {
 
   #forward(request: HttpRequest, answer: HttpAnswer, way: Way): HttpReader {
     const { record, decision, facts } = way;
-    const attempts = new EndpointAttempts(this.#mesh, this.#pod, this.#captured, request, way);
+    const attempts = new EndpointAttempts(this.#mesh, this.#pod, this.#captured, this.#permit, request, way);
     const forwarding = new Forwarding(
       {
         request: decision ? routedRequest(request, decision) : request,
@@ -175,42 +192,42 @@ export class OutboundHttp implements RequestHandler {
     if (!forwarding.isOver) this.#open.add(forwarding);
     return forwarding;
   }
-
-  #answerDecision(
-    request: HttpRequest,
-    answer: HttpAnswer,
-    record: RequestRecord,
-    decision: Exclude<RouteDecision, { kind: "forward" | "unrouted" }>,
-    facts: RequestFacts,
-  ): HttpReader {
-    if (decision.kind === "not-found") return refuse(request, answer, record, NO_ROUTE);
-    record.noteRoute(decision.rule, undefined);
-    if (decision.kind === "error") {
-      return refuse(request, answer, record, {
-        status: decision.status,
-        grpcStatus: "UNAVAILABLE",
-        code: decision.status === 503 ? "no-backend" : "invalid-backend",
-        message: decision.reason,
-        flag: "NC",
-      });
-    }
-    const isRedirect = decision.kind === "redirect";
-    const fields = isRedirect
-      ? applyResponseFilters(decision.responseFilters, facts, [field("location", decision.location)])
-      : decision.fields;
-    record.responded(decision.status);
-    answer.head(response(decision.status, fields, isRedirect ? 0 : undefined, true));
-    answer.end([]);
-    record.close("-");
-    return new Discarding(answer);
-  }
 }
+
+/** Answers what goes to no backend. */
+const answerDecision = (
+  request: HttpRequest,
+  answer: HttpAnswer,
+  record: RequestRecord,
+  decision: Exclude<RouteDecision, { kind: "forward" | "unrouted" }>,
+  facts: RequestFacts,
+): HttpReader => {
+  if (decision.kind === "not-found") return refuse(request, answer, record, NO_ROUTE);
+  record.noteRoute(decision.rule, undefined);
+  if (decision.kind === "error") {
+    return refuse(request, answer, record, {
+      status: decision.status,
+      grpcStatus: "UNAVAILABLE",
+      code: decision.status === 503 ? "no-backend" : "invalid-backend",
+      message: decision.reason,
+      flag: "NC",
+    });
+  }
+  const isRedirect = decision.kind === "redirect";
+  const fields = isRedirect
+    ? applyResponseFilters(decision.responseFilters, facts, [field("location", decision.location)])
+    : decision.fields;
+  record.responded(decision.status);
+  answer.head(response(decision.status, fields, isRedirect ? 0 : undefined, true));
+  answer.end([]);
+  record.close("-");
+  return new Discarding(answer);
+};
 
 /** What is known of a request when it is to be forwarded. */
 interface Way {
   readonly requestId: string;
   readonly record: RequestRecord;
-  readonly permit: Permit;
   readonly destination: Reachable;
   readonly decision: ForwardDecision | undefined;
   readonly facts: RequestFacts | undefined;
@@ -221,17 +238,26 @@ class EndpointAttempts {
   readonly #mesh: Pipeline;
   readonly #pod: ServedPod;
   readonly #captured: CapturedConnection;
+  readonly #permit: Permit;
   readonly #request: HttpRequest;
   readonly #way: Way;
-  readonly #tried = new Set<string>();
+  #tried: Set<string> | undefined;
   #endpoint: Endpoint | undefined;
   /** What the last endpoint said that did not reach its application. */
   #unreached: MeshError | undefined;
 
-  constructor(mesh: Pipeline, pod: ServedPod, captured: CapturedConnection, request: HttpRequest, way: Way) {
+  constructor(
+    mesh: Pipeline,
+    pod: ServedPod,
+    captured: CapturedConnection,
+    permit: Permit,
+    request: HttpRequest,
+    way: Way,
+  ) {
     this.#mesh = mesh;
     this.#pod = pod;
     this.#captured = captured;
+    this.#permit = permit;
     this.#request = request;
     this.#way = way;
   }
@@ -299,7 +325,7 @@ class EndpointAttempts {
         failure = upstreamFailure(error);
       }
       if (failure.retry === "never" || this.#pod.isGone) break;
-      if (failure.retry === "elsewhere") this.#tried.add(formatSocketAddress(endpoint.address));
+      if (failure.retry === "elsewhere") (this.#tried ??= new Set()).add(formatSocketAddress(endpoint.address));
       endpoint = this.#select();
     }
     return failure ? failureError(failure) : noEndpointError(this.#way.destination);
@@ -319,7 +345,8 @@ class EndpointAttempts {
   #open(endpoint: Endpoint): Promise<HttpClientConnection> {
     const isHttp2 = this.#isHttp2;
     const { http } = this.#pod;
-    const { permit, record, destination } = this.#way;
+    const permit = this.#permit;
+    const { record, destination } = this.#way;
     return http.open(this.#keyOf(endpoint), isHttp2, async (handler) => {
       if (endpoint.kind !== "tunnel") {
         const socket = await connectDirect(
@@ -358,12 +385,24 @@ class EndpointAttempts {
   }
 
   #keyOf(endpoint: Endpoint): string {
-    const { address, port } = endpoint.address;
-    const version = this.#isHttp2 ? 2 : 1;
-    if (endpoint.kind !== "tunnel") return `${endpoint.kind} ${address} ${port} ${version}`;
-    return `${endpoint.workload.uid} ${endpoint.identity} ${address} ${port} ${version}`;
+    const key = poolKeys.getOrInsertComputed(endpoint, poolKey);
+    return this.#isHttp2 ? key.http2 : key.http1;
   }
 }
+
+/** Endpoints stay the same values for long, and each request asks. */
+const poolKeys = new WeakMap<Endpoint, PoolKeys>();
+
+interface PoolKeys {
+  readonly http1: string;
+  readonly http2: string;
+}
+
+const poolKey = (endpoint: Endpoint): PoolKeys => {
+  const address = formatSocketAddress(endpoint.address);
+  const whose = endpoint.kind === "tunnel" ? `${endpoint.workload.uid} ${endpoint.identity}` : endpoint.kind;
+  return { http1: `1 ${whose} ${address}`, http2: `2 ${whose} ${address}` };
+};
 
 const client = (carrier: Http1Carrier, isHttp2: boolean, handler: HttpClientHandler): HttpClientConnection => {
   const connection = isHttp2

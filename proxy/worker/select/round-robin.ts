@@ -1,56 +1,69 @@
+import { type IpAddress, ipFamily } from "#mesh/ip-address.ts";
 import { type Service, serviceName, type ServicePort } from "#mesh/service.ts";
 import { type Snapshot, workloadsOf } from "#mesh/snapshot.ts";
 import { formatSocketAddress, type SocketAddress } from "#mesh/socket-address.ts";
 import type { Workload } from "#mesh/workload.ts";
 import { type Endpoint, workloadEndpoint } from "./endpoint.ts";
-import { endpointPort } from "./endpoint-port.ts";
 
-/** A workload that can serve a service's port. */
-interface Candidate {
-  readonly workload: Workload;
-  readonly port: number;
+/** The endpoints of a service's port, as they are in a snapshot's own list of workloads: that is never edited. */
+interface Rotation {
+  readonly workloads: readonly Workload[];
+  /** For callers that use IPv4, and IPv6. */
+  readonly endpoints: Record<4 | 6, readonly Endpoint[] | undefined>;
+  turn: number;
 }
+
+const NONE: ReadonlySet<string> = new Set();
 
 /** Takes the endpoints of each service in turn. */
 export class RoundRobin {
-  /** By the snapshot's own list of workloads: a list is never edited, so that a new one means new candidates. */
-  readonly #candidates = new WeakMap<readonly Workload[], Map<string, readonly Candidate[]>>();
-  readonly #turns = new Map<string, number>();
+  /** By the records of a service and its ports: turns go on as long as these stay. */
+  readonly #rotations = new WeakMap<Service, Map<ServicePort, Rotation>>();
 
   /**
    * @param tried addresses that are passed over
-   * @returns the next endpoint; undefined where the service has no other that is healthy and has the port
+   * @returns the next endpoint, the same value for the same one as long as the service stays as it is; undefined where the
+   *   service has no other that is healthy and has the port
    */
   pick(
     snapshot: Snapshot,
     service: Service,
     port: ServicePort,
     called: SocketAddress,
-    tried: ReadonlySet<string> = new Set(),
+    tried: ReadonlySet<string> = NONE,
   ): Endpoint | undefined {
-    const candidates = this.#candidatesOf(workloadsOf(snapshot, serviceName(service)), service, port);
-    const key = `${serviceName(service)}:${port.port}`;
-    const turn = this.#turns.get(key) ?? 0;
-    this.#turns.set(key, turn + 1);
-    for (let step = 0; step < candidates.length; step++) {
-      const candidate = candidates[(turn + step) % candidates.length];
-      const endpoint = candidate && workloadEndpoint(candidate.workload, candidate.port, called.address);
-      if (endpoint && !tried.has(formatSocketAddress(endpoint.address))) return endpoint;
+    const rotation = this.#rotationOf(snapshot, service, port);
+    const family = ipFamily(called.address);
+    const endpoints = (rotation.endpoints[family] ??= endpointsOf(rotation.workloads, service, port, called.address));
+    const turn = rotation.turn++;
+    for (let step = 0; step < endpoints.length; step++) {
+      const endpoint = endpoints[(turn + step) % endpoints.length];
+      if (endpoint && (tried.size === 0 || !tried.has(formatSocketAddress(endpoint.address)))) return endpoint;
     }
     return undefined;
   }
 
-  #candidatesOf(workloads: readonly Workload[], service: Service, port: ServicePort): readonly Candidate[] {
-    const key = `${serviceName(service)}:${port.port}:${port.targetPort}:${service.sendToUnready}`;
-    const known = this.#candidates.get(workloads) ?? new Map<string, readonly Candidate[]>();
-    this.#candidates.set(workloads, known);
-    const cached = known.get(key);
-    if (cached) return cached;
-    const candidates = workloads.flatMap((workload) => {
-      const target = endpointPort(service, port, workload);
-      return target.ok ? [{ workload, port: target.value }] : [];
-    });
-    known.set(key, candidates);
-    return candidates;
+  #rotationOf(snapshot: Snapshot, service: Service, port: ServicePort): Rotation {
+    const ofService = this.#rotations.getOrInsertComputed(service, () => new Map<ServicePort, Rotation>());
+    const known = ofService.get(port);
+    const workloads = workloadsOf(snapshot, serviceName(service));
+    if (known?.workloads === workloads) return known;
+    const rotation = { workloads, endpoints: { 4: undefined, 6: undefined }, turn: known?.turn ?? 0 };
+    ofService.set(port, rotation);
+    return rotation;
   }
 }
+
+const endpointsOf = (
+  workloads: readonly Workload[],
+  service: Service,
+  port: ServicePort,
+  called: IpAddress,
+): readonly Endpoint[] =>
+  workloads.flatMap((workload) => {
+    const own = workload.services.get(serviceName(service))?.find(({ servicePort }) => servicePort === port.port);
+    const target = own?.targetPort || port.targetPort;
+    const isUsable = workload.health === "healthy" || service.sendToUnready;
+    const endpoint = isUsable && own && target > 0 ? workloadEndpoint(workload, target, called) : undefined;
+    return endpoint ? [endpoint] : [];
+  });

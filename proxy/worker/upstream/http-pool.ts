@@ -5,7 +5,7 @@ export type DialHttp = (handler: HttpClientHandler) => Promise<HttpClientConnect
 
 /** The connections to one endpoint. */
 interface Group {
-  /** The last that became free is taken first, so that those that are not needed grow old. */
+  /** In HTTP/1.1 those that are free: the last that became so is taken first, and those that are not needed grow old. */
   readonly connections: HttpClientConnection[];
   dialing: Promise<HttpClientConnection> | undefined;
 }
@@ -31,12 +31,17 @@ export class HttpPool {
     return this.#all.size;
   }
 
-  /** A connection with room for a request, if there is one. @param key says the endpoint, the credentials and the version */
+  /**
+   * A connection with room for a request, if there is one. It is to be used at once: one in HTTP/1.1 is not found again before it
+   * is idle.
+   * @param key says the endpoint and the version
+   */
   find(key: string): HttpClientConnection | undefined {
     const connections = this.#groups.get(key)?.connections;
     if (!connections) return undefined;
     for (let at = connections.length - 1; at >= 0; at--) {
       const connection = connections[at];
+      if (connection?.version === "1.1") connections.pop();
       if (connection && connection.room > 0) return connection;
     }
     return undefined;
@@ -88,7 +93,7 @@ export class HttpPool {
       idle: () => {
         if (!connection) return;
         if (this.#isDraining && connection.open === 0) connection.drain();
-        else this.#refresh(key, connection);
+        else if (connection.version === "1.1") this.#group(key).connections.push(connection);
       },
       leaving: () => {
         isLeaving = true;
@@ -105,16 +110,9 @@ export class HttpPool {
     if (isGone) return made;
     this.#all.add(made);
     // What still comes while it drains has a connection of its own, which ends after it.
-    if (!this.#isDraining && !isLeaving) this.#group(key).connections.push(made);
+    const isShared = made.version === "2";
+    if (isShared && !this.#isDraining && !isLeaving) this.#group(key).connections.push(made);
     return made;
-  }
-
-  /** It was used last. */
-  #refresh(key: string, connection: HttpClientConnection): void {
-    if (connection.version !== "1.1") return;
-    const connections = this.#groups.get(key)?.connections;
-    const at = connections?.indexOf(connection) ?? -1;
-    if (at >= 0) connections?.push(...connections.splice(at, 1));
   }
 
   #remove(key: string, connection: HttpClientConnection): void {
