@@ -280,7 +280,7 @@ class EndpointAttempts {
     const code = endpoint?.kind === "tunnel" ? fieldValue(fields, ERROR_FIELD) : undefined;
     if (endpoint === undefined || code === undefined || !UNREACHED_CODES.has(code)) return false;
     const address = formatSocketAddress(endpoint.address);
-    this.#tried.add(address);
+    (this.#tried ??= new Set()).add(address);
     this.#unreached = upstreamError(code, `${address}: its proxy cannot reach the application`);
     return true;
   }
