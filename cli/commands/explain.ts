@@ -33,7 +33,7 @@ export const addExplainCommand = (program: Command): void => {
     .command("request")
     .description("say what would become of a request: its route, backends, endpoints, and who lets it in")
     .requiredOption("--from <pod>", "the pod that sends it, as in shop/client")
-    .requiredOption("--to <url>", "http://, https:// or grpc://, with a Service's name or an address")
+    .requiredOption("--to <url>", "http://, https://, h2c:// or grpc://, with a Service's name or an address")
     .option("-X, --method <method>", "GET by default, and POST for grpc://")
     .option("-H, --header <header>", "'name: value'; may be there again", addHeader, [])
     .option("--name <name>", "which mesh, if several are up")

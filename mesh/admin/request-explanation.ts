@@ -5,7 +5,7 @@ import type { HeaderValue, RedirectStatus, RouteFilter, RouteRetry, RouteTimeout
 /** POST /explain/request of a node's agent: a request that a pod might send. */
 export interface RequestQuestion {
   readonly from: PodReference;
-  /** `http://host[:port]/path?query`; also `https:`, and `grpc:` for a call of gRPC. */
+  /** `http://host[:port]/path?query`; also `https:`, `h2c:` for HTTP/2 with prior knowledge, and `grpc:` for a call of gRPC. */
   readonly url: string;
   /** GET by default; POST for gRPC. */
   readonly method?: string | undefined;

@@ -15,6 +15,7 @@ import { type Workload, workloadIdentity } from "#mesh/workload.ts";
 import { type Destination, destinationOf } from "../worker/route/destination.ts";
 import { explainPods, explainServiceEndpoints, isInMesh, type Viewpoint } from "./explain-endpoints.ts";
 import { explainedRequest, explainForwarding } from "./explain-forwarding.ts";
+import { NO_ROUTE } from "../worker/http/mesh-error.ts";
 import { explainedDestination, explainedService } from "./explained-destination.ts";
 import { explainProtocol } from "./explain-protocol.ts";
 import type { RequestAsked } from "./request-question.ts";
@@ -159,7 +160,7 @@ const routedOutcome = (
     case "unrouted":
       return unrouted(view, destination);
     case "not-found":
-      return { kind: "error", rule: undefined, status: 404, reason: "no rule of the routes that hold matches" };
+      return { kind: "error", rule: undefined, status: NO_ROUTE.status, reason: NO_ROUTE.message };
     case "redirect":
     case "respond":
       return decision;

@@ -17,6 +17,7 @@ test.each([
     "grpc://greeter:9000/a.B/C",
     { scheme: "http", method: "POST", fields: [{ name: "content-type", value: "application/grpc" }] },
   ],
+  ["h2c://web/a", { scheme: "http", method: "GET", isHttp2: true, fields: [] }],
   ["web", { error: true }],
   ["ftp://web/", { error: true }],
   ["http:///path", { error: true }],

@@ -33,7 +33,7 @@ export const readRequestQuestion = (value: unknown): Result<RequestAsked, string
     return err("from must have the namespace and the name of a pod");
   }
   const [, scheme = "", authority = "", rest = ""] =
-    /^(https?|grpc):\/\/([^/?#\s]+)([^#\s]*)$/i.exec(typeof url === "string" ? url : "") ?? [];
+    /^(https?|h2c|grpc):\/\/([^/?#\s]+)([^#\s]*)$/i.exec(typeof url === "string" ? url : "") ?? [];
   if (authority === "" || rest.length > MAX_TARGET) return err("the URL must be as http://host[:port]/path");
   const isGrpc = scheme.toLowerCase() === "grpc";
   const isTls = scheme.toLowerCase() === "https";
@@ -49,7 +49,7 @@ export const readRequestQuestion = (value: unknown): Result<RequestAsked, string
     scheme: isTls ? "https" : "http",
     authority,
     ...place,
-    isHttp2: isGrpc,
+    isHttp2: isGrpc || scheme.toLowerCase() === "h2c",
     method: used,
     target: rest.startsWith("/") ? rest : `/${rest}`,
     fields: isGrpc && !hasType ? [newField("content-type", "application/grpc"), ...fields.value] : fields.value,

@@ -87,3 +87,12 @@ export const upstreamError = (code: string, message: string, flag: HttpResponseF
   message,
   flag,
 });
+
+/** Routes hold, and none of their rules matches: the Service is not served past them. */
+export const NO_ROUTE: MeshError = {
+  status: 404,
+  grpcStatus: "UNIMPLEMENTED",
+  code: "no-route",
+  message: "no rule of the routes of this service matches the request",
+  flag: "NR",
+};

@@ -49,7 +49,15 @@ import type { ConnectionRecord } from "../vitals/connection-record.ts";
 import { RequestRecord } from "../vitals/request-record.ts";
 import { Forwarding } from "./forwarding.ts";
 import { ENDPOINT_HTTP1, ENDPOINT_HTTP2 } from "./http-settings.ts";
-import { ERROR_FIELD, GRPC_CODES, type MeshError, response, UNREACHED_CODES, upstreamError } from "./mesh-error.ts";
+import {
+  ERROR_FIELD,
+  GRPC_CODES,
+  type MeshError,
+  NO_ROUTE,
+  response,
+  UNREACHED_CODES,
+  upstreamError,
+} from "./mesh-error.ts";
 import { Discarding } from "./discarding.ts";
 import { refuse } from "./refuse.ts";
 import { asUuid } from "./request-id.ts";
@@ -418,14 +426,6 @@ const routedRequest = (request: HttpRequest, { request: routed }: ForwardDecisio
   const { authority, target, fields } = routed;
   const isSame = authority === request.authority && target === request.target && fields === request.fields;
   return isSame ? request : { ...request, authority, target, fields, received: undefined };
-};
-
-const NO_ROUTE: MeshError = {
-  status: 404,
-  grpcStatus: "UNIMPLEMENTED",
-  code: "no-route",
-  message: "no rule of the routes of this service matches the request",
-  flag: "NR",
 };
 
 const noEndpointError = (destination: Reachable): MeshError => {
