@@ -42,6 +42,8 @@ afterAll(() => mesh.dispose());
 
 const sh = (script: string, name = "shop/plain"): Promise<string> => mesh.exec(name, "sh", "-c", script);
 
+const soon = { timeout: 30_000 };
+
 test("a container sees its own processes only, and has its pod's name", async () => {
   expect(await sh("cat /proc/1/cmdline | tr '\\0' ' '")).toMatch(/init\.sh .*sleep infinity/);
   expect((await sh("ls -d /proc/[0-9]*")).split("\n").length).toBeLessThan(6);
@@ -142,7 +144,7 @@ test("a pod that cannot run says why, and keeps no other from running", async ()
     "bad.yaml",
     pod("shop/bad", []) + pod("shop/crash", ["sh", "-c", "echo oh no; exit 3"]) + sleeper("shop/good"),
   );
-  await expect.poll(async () => (await mesh.pod("shop/good"))?.ready, { timeout: 5_000 }).toBe(true);
+  await expect.poll(async () => (await mesh.pod("shop/good"))?.ready, soon).toBe(true);
   const status = async (): Promise<string> => (await mesh.heddle("status")).stdout;
   await expect
     .poll(status, { timeout: 10_000 })
@@ -151,7 +153,7 @@ test("a pod that cannot run says why, and keeps no other from running", async ()
   expect((await mesh.heddle("status")).code).toBe(3);
   expect((await mesh.heddle("logs", "shop/crash", "--tail", "1")).stdout).toBe("oh no\n");
   mesh.remove("bad.yaml");
-  await expect.poll(async () => (await mesh.heddle("status")).code, { timeout: 5_000 }).toBe(0);
+  await expect.poll(async () => (await mesh.heddle("status")).code, soon).toBe(0);
 });
 
 test("a program that does not exist, and a folder that does not exist, are named", async () => {
@@ -160,8 +162,9 @@ test("a program that does not exist, and a folder that does not exist, are named
     pod("shop/typo", ["slepe"]) + sleeper("shop/nowhere", { container: { workingDir: "/no/such/folder" } }),
   );
   const said = async (): Promise<string> => (await mesh.heddle("status")).stdout;
-  await expect.poll(said, { timeout: 5_000 }).toContain("shop/typo: container app: exit code 127 (command not found)");
-  expect(await said()).toMatch(/shop\/nowhere: container app: .*\/no\/such\/folder/);
+  // Each is started again and again, and says so while it waits for that.
+  await expect.poll(said, soon).toContain("shop/typo: container app: exit code 127 (command not found)");
+  await expect.poll(said, soon).toMatch(/shop\/nowhere: container app: .*\/no\/such\/folder/);
   mesh.remove("bad.yaml");
-  await expect.poll(async () => (await mesh.heddle("status")).code, { timeout: 5_000 }).toBe(0);
+  await expect.poll(async () => (await mesh.heddle("status")).code, soon).toBe(0);
 });

@@ -44,7 +44,7 @@ test.skipIf(!canMakeUsers())(
     expect(await mesh.exec("shop/client", ...call(address, 8080))).toContain("web-0 greets ");
     mesh.write("user.yaml", asUser("shop/user", 1234));
     await expect
-      .poll(async () => (await mesh.heddle("status")).stdout, { timeout: 5_000 })
+      .poll(async () => (await mesh.heddle("status")).stdout, { timeout: 30_000 })
       .toContain("runAsUser: 1234 does not exist here, only 0; with the package uidmap there are more");
   },
 );
@@ -54,12 +54,12 @@ test.skipIf(!canMakeUsers()).each([true, false])(
   async (hasSubordinateIds) => {
     const mesh = meshOfUser(hasSubordinateIds);
     const cli = mesh.spawn("up", mesh.objects, "--workers", "1", "-o", "json");
-    await expect.poll(async () => (await mesh.heddle("status")).code, { timeout: 20_000 }).toBe(0);
+    await expect.poll(async () => (await mesh.heddle("status")).code, { timeout: 60_000 }).toBe(0);
     const traces = tracesOf(mesh.name);
     expect(traces.namespaces.size).toBeGreaterThan(10);
     cli.kill("SIGKILL");
     await once(cli, "close");
-    await expect.poll(() => remainingTraces(traces), { timeout: 10_000 }).toEqual([]);
+    await expect.poll(() => remainingTraces(traces), { timeout: 30_000 }).toEqual([]);
     runAs(mesh.user ?? expect.fail("there is no user"), "rm", "-r", mesh.state);
     expect(existsSync(mesh.state)).toBe(false);
   },

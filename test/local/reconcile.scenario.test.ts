@@ -17,7 +17,7 @@ const mesh = new TestMesh(
 beforeAll(() => mesh.upAndReady());
 afterAll(() => mesh.dispose());
 
-const soon = { timeout: 8_000 };
+const soon = { timeout: 30_000 };
 
 const assigned = (name: string): { readonly metadata: { readonly annotations: object } } | undefined => {
   try {
