@@ -15,7 +15,7 @@ const mesh = new TalkingPods({
 beforeAll(() => mesh.upAndReady());
 afterAll(() => mesh.dispose());
 
-const soon = { timeout: 8_000 };
+const soon = { timeout: 30_000 };
 
 interface PeerAuthenticationSpec {
   readonly mtls?: { readonly mode: string };
