@@ -366,7 +366,6 @@ class EndpointAttempts {
         return client(socket, isHttp2, handler);
       }
       let connection: HttpClientConnection | undefined;
-      let isLeaving = false;
       const service = destination.kind === "service" ? destination.service : undefined;
       const tunnel = await openTunnel(
         this.#mesh,
@@ -376,14 +375,10 @@ class EndpointAttempts {
         endpoint,
         record.traceId,
         permit,
-        () => {
-          isLeaving = true;
-          connection?.drain();
-        },
+        // What carries it may be draining by the time that it is open: then it serves those who wait for it.
+        () => (connection ? connection.drain() : handler.leaving()),
       );
       connection = client(tunnel, isHttp2, handler);
-      // What carries it may be draining by the time that it is open.
-      if (isLeaving) connection.drain();
       return connection;
     });
   }

@@ -1,6 +1,6 @@
 import type { HttpClientConnection, HttpClientHandler } from "../../http/message.ts";
 
-/** Makes one connection. What happens on it has to be told. */
+/** Makes one connection. What happens on it has to be told, also that it takes no more than those who wait for it. */
 export type DialHttp = (handler: HttpClientHandler) => Promise<HttpClientConnection>;
 
 /** The connections to one endpoint. */
@@ -92,7 +92,7 @@ export class HttpPool {
     const made = await dial({
       idle: () => {
         if (!connection) return;
-        if (this.#isDraining && connection.open === 0) connection.drain();
+        if ((this.#isDraining || isLeaving) && connection.open === 0) connection.drain();
         else if (connection.version === "1.1") this.#group(key).connections.push(connection);
       },
       leaving: () => {
@@ -109,7 +109,7 @@ export class HttpPool {
     connection = made;
     if (isGone) return made;
     this.#all.add(made);
-    // What still comes while it drains has a connection of its own, which ends after it.
+    // What still comes while it drains, or what carries the connection, has one of its own, which ends after it.
     const isShared = made.version === "2";
     if (isShared && !this.#isDraining && !isLeaving) this.#group(key).connections.push(made);
     return made;
