@@ -87,9 +87,12 @@ const tellIdentity = async (
   node: string,
   addresses: readonly string[],
 ): Promise<void> => {
-  const opened = () => mesh.accessLog(node).findLast((line) => line.direction === "inbound" && line.event === "opened");
-  await mesh.until(() => opened() !== undefined);
-  const line = opened();
+  // A connection has a line when it opens, a request when it is over.
+  const events = ["opened", "request"];
+  const accepted = () =>
+    mesh.accessLog(node).findLast(({ direction, event = "" }) => direction === "inbound" && events.includes(event));
+  await mesh.until(() => accepted() !== undefined);
+  const line = accepted();
   story.show("identity that the server side verified", `${line?.["src.identity"]}`);
   story.show("address it came from", `${line?.["src.addr"]}`);
   story.promise(
@@ -98,6 +101,9 @@ const tellIdentity = async (
     `${node} logged who called whom, from the certificate and not from the address`,
   );
 };
+
+/** A request is answered; a connection that is refused before anything was read of it is reset. */
+const REFUSED = /^(?:403 heddle|ECONNRESET)/;
 
 const tellStranger = async (story: Story, mesh: DemoMesh, node: string): Promise<void> => {
   const call = () => mesh.exec("outside/stranger", ...caller("web.shop", "/"));
@@ -109,7 +115,7 @@ const tellStranger = async (story: Story, mesh: DemoMesh, node: string): Promise
   story.show("outside/stranger after", last);
   story.show("what the log says", `${refusal()?.error}`);
   story.promise(
-    last === "ECONNRESET" && refusal() !== undefined,
+    REFUSED.test(last) && refusal() !== undefined,
     "the stranger is refused, and told apart in log and metrics",
   );
   const own = await mesh.exec("shop/client", ...caller("web", "/"));
