@@ -6,7 +6,15 @@ import { modifyHeaders } from "./filters/header-modifier.ts";
 import { modifyPath } from "./filters/path-modifier.ts";
 import { redirectLocation } from "./filters/request-redirect.ts";
 import { isGrpc, MatchedRequest, type RequestFacts } from "./request-facts.ts";
-import type { BackendTarget, RedirectStatus, RouteFilter, RouteRetry, RouteTimeouts } from "./route.ts";
+import type {
+  BackendTarget,
+  RedirectStatus,
+  RouteFilter,
+  RouteRetry,
+  RouteTimeouts,
+  SessionPersistence,
+  WeightedBackend,
+} from "./route.ts";
 import type { RouteEntry } from "./route-matcher.ts";
 import { routesFor, type RouteTable } from "./route-table.ts";
 
@@ -46,7 +54,16 @@ export interface ForwardDecision {
   readonly mirrors: readonly ServiceTarget[];
   readonly timeouts: RouteTimeouts;
   readonly retry: RouteRetry | undefined;
+  /** Of the rule; a policy of the backend may have one for all. */
+  readonly sessionPersistence: SessionPersistence | undefined;
 }
+
+/** The backend that the session of a request is at, among those of a rule; undefined: it has none, and weights decide. */
+export type PinBackend = (
+  rule: MatchedRule,
+  session: SessionPersistence,
+  backends: readonly WeightedBackend[],
+) => WeightedBackend | undefined;
 
 export type ServiceTarget = BackendTarget & { readonly kind: "service" };
 
@@ -71,17 +88,28 @@ export interface ForwardedRequest {
 /**
  * Decides what becomes of a request, from the routes that hold for its client at the Service and port that it called.
  * @param random gives a number in [0, 1): the first is for the backend, further ones for mirrors
+ * @param pin finds the backend that the request's session is at
  */
-export const decideHttpRoute = (table: RouteTable, facts: RequestFacts, random: () => number): RouteDecision => {
+export const decideHttpRoute = (
+  table: RouteTable,
+  facts: RequestFacts,
+  random: () => number,
+  pin?: PinBackend,
+): RouteDecision => {
   const chosen = routesFor(table, facts.service, facts.port, facts.sourceNamespace);
   if (!chosen) return { kind: "unrouted" };
   const entry = chosen.matcher.find(new MatchedRequest(facts));
-  return entry ? followRule(entry, facts, random) : { kind: "not-found", protocol: protocolOf(facts) };
+  return entry ? followRule(entry, facts, random, pin) : { kind: "not-found", protocol: protocolOf(facts) };
 };
 
 /** What a rule does with a request that one of its matches holds. */
-export const followRule = (entry: RouteEntry, facts: RequestFacts, random: () => number): RouteDecision => {
-  const { filters, backends, timeouts, retry } = entry.rule;
+export const followRule = (
+  entry: RouteEntry,
+  facts: RequestFacts,
+  random: () => number,
+  pin?: PinBackend,
+): RouteDecision => {
+  const { filters, backends, timeouts, retry, sessionPersistence } = entry.rule;
   const rule = matchedRule(entry);
   const refusal = (status: 500 | 503, reason: string): RouteDecision => ({
     kind: "error",
@@ -101,7 +129,8 @@ export const followRule = (entry: RouteEntry, facts: RequestFacts, random: () =>
       return { kind: "redirect", rule, status: filter.statusCode, location, responseFilters: ofResponses(filters) };
     }
   }
-  const choice = chooseBackend(backends, random());
+  const pinned = sessionPersistence && pin?.(rule, sessionPersistence, backends);
+  const choice = chooseBackend(pinned ? [{ ...pinned, weight: 1 }] : backends, random());
   if (choice.kind === "error") return refusal(choice.status, choice.reason);
   const all = [...filters, ...choice.backend.filters];
   const unfit = choice.backend.filters.find(({ kind }) => kind === "unavailable" || kind === "request-redirect");
@@ -115,6 +144,7 @@ export const followRule = (entry: RouteEntry, facts: RequestFacts, random: () =>
     mirrors: chooseMirrors(all, random),
     timeouts,
     retry,
+    sessionPersistence,
   };
 };
 

@@ -51,7 +51,7 @@ const explainBackend = (
   const decision = decideHttpRoute(view.snapshot.routes, facts, () => chance);
   if (decision.kind === "error") return { kind: "error", status: decision.status, reason: decision.reason };
   if (decision.kind !== "forward") throw new Error(`the rule does not forward, but ${decision.kind}`);
-  const target = backendOf(view.snapshot, decision, { address: view.called, port: facts.port });
+  const target = backendOf(view.snapshot, decision.backend, { address: view.called, port: facts.port });
   if ("code" in target) return { kind: "error", status: target.status, reason: target.message };
   if (target.kind !== "service") throw new Error("a backend is a Service");
   const upgrade = fieldValue(facts.fields, "upgrade");

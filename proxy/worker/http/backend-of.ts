@@ -1,4 +1,4 @@
-import type { ForwardDecision } from "#mesh/routes/decide-http-route.ts";
+import type { ServiceTarget } from "#mesh/routes/decide-http-route.ts";
 import { sharedGet } from "#mesh/shared-map.ts";
 import type { Snapshot } from "#mesh/snapshot.ts";
 import type { Reachable } from "../connect-destination.ts";
@@ -7,7 +7,7 @@ import { type MeshError, upstreamError } from "./mesh-error.ts";
 /** The Service's port that a rule sends the request to. */
 export const backendOf = (
   snapshot: Snapshot,
-  { backend }: Pick<ForwardDecision, "backend">,
+  backend: ServiceTarget,
   called: Reachable["called"],
 ): Reachable | MeshError => {
   const service = sharedGet(snapshot.services, backend.service);

@@ -331,7 +331,6 @@ describe("retries", () => {
 
   test.each([
     ["attempts are used up", { retry: { ...RETRY, attempts: 0 } }],
-    ["the budget is", { retry: RETRY, mayRetry: () => false }],
     ["the route says nothing of them", {}],
   ])("are not made where %s", (_, plan) => {
     vi.useFakeTimers();
@@ -339,6 +338,15 @@ describe("retries", () => {
     connection.last.answers(503, "no");
     vi.advanceTimersByTime(1_000);
     expect([connection.exchanges.length, answer.content]).toEqual([1, "no"]);
+  });
+
+  test("that the Service's budget has no room for are answered by the mesh (GEP-3388)", () => {
+    vi.useFakeTimers();
+    const { connection, answer } = forwarded({}, { retry: RETRY, mayRetry: () => false });
+    connection.last.answers(503, "no");
+    vi.advanceTimersByTime(1_000);
+    expect([connection.exchanges.length, answer.said[0]]).toEqual([1, "503"]);
+    expect(answer.content).toContain("no more retries");
   });
 
   test("are not made of content beyond 64 KiB, of which no more is kept", () => {

@@ -234,10 +234,15 @@ export class Forwarding implements HttpReader {
     this.#fail(error);
   }
 
+  /** @returns whether an attempt's end is not the answer: there will be another, or there would be if it were not one too many */
   #retries(end: AttemptEnd): boolean {
     const { retry, mayRetry } = this.#plan;
-    if (!this.#mayReplay || !shouldRetry(retry, this.#attempts, end) || !mayRetry()) return false;
+    if (!this.#mayReplay || !shouldRetry(retry, this.#attempts, end)) return false;
     this.#attempt = undefined;
+    if (!mayRetry()) {
+      this.#fail(upstreamError("retry-budget", "the attempt failed, and the Service gets no more retries now", "URX"));
+      return true;
+    }
     this.#backoffTimer = setTimeout(() => this.#try(), retry?.backoffMs ?? DEFAULT_BACKOFF_MS);
     return true;
   }

@@ -34,7 +34,12 @@ export class RoundRobin {
   ): Endpoint | undefined {
     const rotation = this.#rotationOf(snapshot, service, port);
     const family = ipFamily(called.address);
-    const endpoints = (rotation.endpoints[family] ??= endpointsOf(rotation.workloads, service, port, called.address));
+    const endpoints = (rotation.endpoints[family] ??= endpointsAmong(
+      rotation.workloads,
+      service,
+      port,
+      called.address,
+    ));
     const turn = rotation.turn++;
     for (let step = 0; step < endpoints.length; step++) {
       const endpoint = endpoints[(turn + step) % endpoints.length];
@@ -54,7 +59,15 @@ export class RoundRobin {
   }
 }
 
-const endpointsOf = (
+/** Every endpoint of a service's port that may get requests, in the order of its workloads. */
+export const endpointsOf = (
+  snapshot: Snapshot,
+  service: Service,
+  port: ServicePort,
+  called: SocketAddress,
+): readonly Endpoint[] => endpointsAmong(workloadsOf(snapshot, serviceName(service)), service, port, called.address);
+
+const endpointsAmong = (
   workloads: readonly Workload[],
   service: Service,
   port: ServicePort,

@@ -1,0 +1,237 @@
+import { Duplex } from "node:stream";
+import type { Permit } from "#mesh/policies/authorization.ts";
+import { applyResponseFilters, type ForwardDecision } from "#mesh/routes/decide-http-route.ts";
+import { fieldValue } from "#mesh/routes/field.ts";
+import type { RequestFacts } from "#mesh/routes/request-facts.ts";
+import { formatSocketAddress } from "#mesh/socket-address.ts";
+import type { Field } from "#wire/field.ts";
+import { asDuplex } from "../../http/byte-stream-duplex.ts";
+import { Http1Client } from "../../http/http1-client.ts";
+import { Http2Client } from "../../http/http2-client.ts";
+import type { HttpClientConnection, HttpClientHandler, HttpRequest, HttpResponse } from "../../http/message.ts";
+import type { Http1Carrier } from "../../transport/open-http1-byte-stream.ts";
+import type { CapturedConnection } from "../accept/captured-connection.ts";
+import {
+  dialLimits,
+  type EndpointNotes,
+  noEndpoint,
+  noteEndpoint,
+  openTunnel,
+  type Reachable,
+  selectEndpoint,
+} from "../connect-destination.ts";
+import type { Pipeline } from "../pipeline.ts";
+import type { Endpoint } from "../select/endpoint.ts";
+import type { ServedPod } from "../served-pod.ts";
+import { connectDirect } from "../upstream/direct.ts";
+import { upstreamFailure, type UpstreamFailure } from "../upstream/failure.ts";
+import { ENDPOINT_HTTP1, ENDPOINT_HTTP2 } from "./http-settings.ts";
+import { ERROR_FIELD, GRPC_CODES, type MeshError, UNREACHED_CODES, upstreamError } from "./mesh-error.ts";
+import type { Session } from "./session.ts";
+import { withoutError } from "./trusted-fields.ts";
+import { goesOnAsHttp2 } from "./upstream-version.ts";
+
+/** How many endpoints are tried for one attempt: nothing of the request has been sent until one is connected. */
+const MAX_ENDPOINTS = 3;
+
+/** Who sends requests to endpoints. */
+export interface Caller {
+  readonly mesh: Pipeline;
+  readonly pod: ServedPod;
+  readonly captured: CapturedConnection;
+  /** That the pod may. */
+  readonly permit: Permit;
+}
+
+/** What is known of a request when it is to be sent to endpoints. */
+export interface Way {
+  readonly record: EndpointNotes & { readonly traceId: string };
+  readonly destination: Reachable;
+  readonly decision: ForwardDecision | undefined;
+  readonly facts: RequestFacts | undefined;
+  /** Which endpoint is to be the first. */
+  readonly session: Session | undefined;
+}
+
+/** Endpoints for the attempts of one request: each at most once, as far as there are others. */
+export class EndpointAttempts {
+  readonly #mesh: Pipeline;
+  readonly #pod: ServedPod;
+  readonly #captured: CapturedConnection;
+  readonly #permit: Permit;
+  readonly #request: HttpRequest;
+  readonly #way: Way;
+  #tried: Set<string> | undefined;
+  #endpoint: Endpoint | undefined;
+  /** What the last endpoint said that did not reach its application. */
+  #unreached: MeshError | undefined;
+
+  constructor({ mesh, pod, captured, permit }: Caller, request: HttpRequest, way: Way) {
+    this.#mesh = mesh;
+    this.#pod = pod;
+    this.#captured = captured;
+    this.#permit = permit;
+    this.#request = request;
+    this.#way = way;
+  }
+
+  /** At once where a connection is there. */
+  connect(): HttpClientConnection | MeshError | Promise<HttpClientConnection | MeshError> {
+    const endpoint = this.#select();
+    if (!endpoint) return this.#unreached ?? noEndpointError(this.#way.destination);
+    const found = this.#pod.http.find(this.#keyOf(endpoint));
+    if (found) {
+      this.#proven(endpoint);
+      return found;
+    }
+    return this.#dial(endpoint);
+  }
+
+  /** Whether the endpoint's proxy answers because it did not reach the application: then another is next. */
+  isUnreached({ fields }: HttpResponse): boolean {
+    const endpoint = this.#endpoint;
+    const code = endpoint?.kind === "tunnel" ? fieldValue(fields, ERROR_FIELD) : undefined;
+    if (endpoint === undefined || code === undefined || !UNREACHED_CODES.has(code)) return false;
+    const address = formatSocketAddress(endpoint.address);
+    (this.#tried ??= new Set()).add(address);
+    this.#unreached = upstreamError(code, `${address}: its proxy cannot reach the application`);
+    return true;
+  }
+
+  /** The response of the endpoint as the client gets it: only proxies of the mesh may say that the mesh failed. */
+  response(head: HttpResponse): HttpResponse {
+    const { decision, facts, session } = this.#way;
+    const own = this.allowed(head.fields);
+    const filters = decision?.responseFilters ?? [];
+    const begun = session && this.#endpoint && session.begun(this.#endpoint);
+    if (own === head.fields && filters.length === 0 && !begun) return head;
+    const filtered = facts ? applyResponseFilters(filters, facts, own) : own;
+    return { ...head, fields: begun ? [...filtered, begun] : filtered, received: undefined };
+  }
+
+  /** The proxy of the endpoint says that it could not reach the application; that it may not is an answer. */
+  isConnectionFailure({ status, fields }: HttpResponse): boolean {
+    if (this.#endpoint?.kind !== "tunnel" || fieldValue(fields, ERROR_FIELD) === undefined) return false;
+    return status !== 403 && fieldValue(fields, "grpc-status") !== String(GRPC_CODES.PERMISSION_DENIED);
+  }
+
+  /** Fields of the endpoint's. */
+  allowed(fields: readonly Field[]): readonly Field[] {
+    return this.#endpoint?.kind === "tunnel" ? fields : withoutError(fields);
+  }
+
+  /** Tries one endpoint after the other until one is connected. */
+  async #dial(first: Endpoint): Promise<HttpClientConnection | MeshError> {
+    let failure: UpstreamFailure | undefined;
+    for (let left = MAX_ENDPOINTS, endpoint: Endpoint | undefined = first; endpoint && left > 0; left--) {
+      try {
+        const connection = await this.#open(endpoint);
+        if (connection.room > 0) {
+          this.#proven(endpoint);
+          return connection;
+        }
+        failure = {
+          flag: "CONNECT",
+          reason: "tunnel-broken",
+          message: "the connection ended at once",
+          retry: "anywhere",
+        };
+      } catch (error) {
+        failure = upstreamFailure(error);
+      }
+      if (failure.retry === "never" || this.#pod.isGone) break;
+      if (failure.retry === "elsewhere") (this.#tried ??= new Set()).add(formatSocketAddress(endpoint.address));
+      endpoint = this.#select();
+    }
+    return failure ? failureError(failure) : noEndpointError(this.#way.destination);
+  }
+
+  #select(): Endpoint | undefined {
+    const { destination, session } = this.#way;
+    const pinned = this.#tried === undefined ? session?.endpoint(destination) : undefined;
+    const endpoint = pinned ?? selectEndpoint(this.#mesh, destination, this.#tried);
+    this.#endpoint = endpoint;
+    if (endpoint) noteEndpoint(this.#way.record, this.#pod, endpoint);
+    return endpoint;
+  }
+
+  #proven(endpoint: Endpoint): void {
+    if (endpoint.kind === "tunnel") this.#way.record.between({ destinationPrincipal: endpoint.identity });
+  }
+
+  #open(endpoint: Endpoint): Promise<HttpClientConnection> {
+    const isHttp2 = this.#isHttp2;
+    const { http } = this.#pod;
+    const permit = this.#permit;
+    const { record, destination } = this.#way;
+    return http.open(this.#keyOf(endpoint), isHttp2, async (handler) => {
+      if (endpoint.kind !== "tunnel") {
+        const socket = await connectDirect(
+          this.#pod.stocks,
+          endpoint.address,
+          dialLimits(this.#mesh, this.#pod),
+          permit,
+        );
+        return client(socket, isHttp2, handler);
+      }
+      let connection: HttpClientConnection | undefined;
+      const service = destination.kind === "service" ? destination.service : undefined;
+      const tunnel = await openTunnel(
+        this.#mesh,
+        this.#pod,
+        this.#captured.source,
+        service,
+        endpoint,
+        record.traceId,
+        permit,
+        // What carries it may be draining by the time that it is open: then it serves those who wait for it.
+        () => (connection ? connection.drain() : handler.leaving()),
+      );
+      connection = client(tunnel, isHttp2, handler);
+      return connection;
+    });
+  }
+
+  get #isHttp2(): boolean {
+    return goesOnAsHttp2(this.#request, this.#way.destination);
+  }
+
+  #keyOf(endpoint: Endpoint): string {
+    const key = poolKeys.getOrInsertComputed(endpoint, poolKey);
+    return this.#isHttp2 ? key.http2 : key.http1;
+  }
+}
+
+/** Endpoints stay the same values for long, and each request asks. */
+const poolKeys = new WeakMap<Endpoint, PoolKeys>();
+
+interface PoolKeys {
+  readonly http1: string;
+  readonly http2: string;
+}
+
+const poolKey = (endpoint: Endpoint): PoolKeys => {
+  const address = formatSocketAddress(endpoint.address);
+  const whose = endpoint.kind === "tunnel" ? `${endpoint.workload.uid} ${endpoint.identity}` : endpoint.kind;
+  return { http1: `1 ${whose} ${address}`, http2: `2 ${whose} ${address}` };
+};
+
+const client = (carrier: Http1Carrier, isHttp2: boolean, handler: HttpClientHandler): HttpClientConnection => {
+  const connection = isHttp2
+    ? new Http2Client(asDuplex(carrier), ENDPOINT_HTTP2, handler)
+    : new Http1Client(carrier, ENDPOINT_HTTP1, handler);
+  // Sockets are paused until somebody reads them.
+  if (carrier instanceof Duplex) carrier.resume();
+  return connection;
+};
+
+const noEndpointError = (destination: Reachable): MeshError => {
+  const { reason, message } = noEndpoint(destination);
+  return upstreamError(reason, message, "UH");
+};
+
+/** The way to the endpoint failed: nothing of the request was sent. */
+const failureError = ({ flag, reason, message }: UpstreamFailure): MeshError =>
+  flag === "DENY"
+    ? { status: 403, grpcStatus: "PERMISSION_DENIED", code: reason, message, flag: "UAEX" }
+    : upstreamError(reason, message);

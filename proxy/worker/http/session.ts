@@ -1,0 +1,92 @@
+import { type Field } from "#mesh/routes/field.ts";
+import type { ForwardDecision, MatchedRule, PinBackend, ServiceTarget } from "#mesh/routes/decide-http-route.ts";
+import type { SessionPersistence } from "#mesh/routes/route.ts";
+import { serviceName } from "#mesh/service.ts";
+import { sharedGet } from "#mesh/shared-map.ts";
+import type { Snapshot } from "#mesh/snapshot.ts";
+import type { SocketAddress } from "#mesh/socket-address.ts";
+import type { Reachable } from "../connect-destination.ts";
+import type { Endpoint } from "../select/endpoint.ts";
+import { endpointsOf } from "../select/round-robin.ts";
+import {
+  endpointMark,
+  ruleScope,
+  serviceScope,
+  sessionField,
+  sessionOf,
+  type SessionScope,
+} from "../select/session-persistence.ts";
+import { backendOf } from "./backend-of.ts";
+
+/** The session of one request, where there shall be one (GEP-1619). */
+export interface Session {
+  /** The endpoint that the session is at; undefined: none, or it is gone. */
+  endpoint(destination: Reachable): Endpoint | undefined;
+  /** The field with which a session begins, if it is not at this endpoint already. */
+  begun(endpoint: Endpoint): Field | undefined;
+}
+
+/** Finds the backend of a rule that a request's session is at, so that weights decide about its first request alone. */
+export const pinnedBackend =
+  (snapshot: Snapshot, fields: readonly Field[], called: SocketAddress): PinBackend =>
+  (rule, session, backends) => {
+    const scope = ruleScope(rule.route, rule.ruleIndex);
+    const token = sessionOf(session, scope, fields, Date.now());
+    return (
+      token &&
+      backends.find(({ target }) => target.kind === "service" && has(snapshot, target, called, scope, token.mark))
+    );
+  };
+
+/** @param decision undefined where no route holds */
+export const sessionFor = (
+  snapshot: Snapshot,
+  fields: readonly Field[],
+  destination: Reachable,
+  decision: ForwardDecision | undefined,
+): Session | undefined => {
+  const session = decision?.sessionPersistence;
+  if (session) return sessionIn(snapshot, session, scopeOf(decision.rule), fields);
+  if (destination.kind !== "service") return undefined;
+  const name = serviceName(destination.service);
+  const ofService = sharedGet(snapshot.backendPolicies, name)?.sessionPersistence;
+  return ofService && sessionIn(snapshot, ofService, serviceScope(name), fields);
+};
+
+const scopeOf = (rule: MatchedRule): SessionScope => ruleScope(rule.route, rule.ruleIndex);
+
+const sessionIn = (
+  snapshot: Snapshot,
+  session: SessionPersistence,
+  scope: SessionScope,
+  fields: readonly Field[],
+): Session => {
+  const token = sessionOf(session, scope, fields, Date.now());
+  const isAt = (endpoint: Endpoint): boolean => token !== undefined && markOf(scope, endpoint) === token.mark;
+  return {
+    endpoint: (destination) => (token ? endpointsAt(snapshot, destination).find(isAt) : undefined),
+    begun: (endpoint) =>
+      endpoint.kind === "passthrough" || isAt(endpoint)
+        ? undefined
+        : sessionField(session, scope, endpoint.workload.uid, Date.now()),
+  };
+};
+
+const has = (
+  snapshot: Snapshot,
+  target: ServiceTarget,
+  called: SocketAddress,
+  scope: SessionScope,
+  mark: string,
+): boolean => {
+  const destination = backendOf(snapshot, target, called);
+  return !("code" in destination) && endpointsAt(snapshot, destination).some((each) => markOf(scope, each) === mark);
+};
+
+const endpointsAt = (snapshot: Snapshot, destination: Reachable): readonly Endpoint[] =>
+  destination.kind === "service"
+    ? endpointsOf(snapshot, destination.service, destination.port, destination.called)
+    : [];
+
+const markOf = (scope: SessionScope, endpoint: Endpoint): string | undefined =>
+  endpoint.kind === "passthrough" ? undefined : endpointMark(scope, endpoint.workload.uid);
