@@ -98,7 +98,7 @@ test("the process serves what is in the folder, survives a kill with what nodes 
   expect(await second.ended).toBe(0);
   expect(existsSync(second.settings.adminSocket)).toBe(false);
   expect(second.lines().filter(({ level }) => level === "error")).toEqual([]);
-});
+}, 60_000);
 
 test("keys are for their owner alone, the roots for everybody", async () => {
   const directory = temporaryDirectory();

@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import type { RequestExplanation, RequestQuestion } from "#mesh/admin/request-explanation.ts";
 import type { HeaderValue } from "#mesh/routes/route.ts";
 import { commandLine } from "#local/command-line.ts";
@@ -35,7 +35,9 @@ export const addExplainCommand = (program: Command): void => {
     .requiredOption("--from <pod>", "the pod that sends it, as in shop/client")
     .requiredOption("--to <url>", "http://, https://, h2c:// or grpc://, with a Service's name or an address")
     .option("-X, --method <method>", "GET by default, and POST for grpc://")
-    .option("-H, --header <header>", "'name: value'; may be there again", addHeader, [])
+    .addOption(
+      new Option("-H, --header <header>", "'name: value'; may be there again").argParser(addHeader).default([], "none"),
+    )
     .option("--name <name>", "which mesh, if several are up")
     .addOption(outputOption())
     .addHelpText("after", EXAMPLES)

@@ -34,13 +34,13 @@ test.each<[ObjectStatus, readonly string[]]>([
   [
     route([condition("Accepted", "False", "Conflicted"), condition("ResolvedRefs", "False", "BackendNotFound")]),
     [
-      "at Service web:80: Accepted=False Conflicted: so it is",
-      "at Service web:80: ResolvedRefs=False BackendNotFound: so it is",
+      "Accepted=False (Conflicted) at Service shop/web:80: so it is",
+      "ResolvedRefs=False (BackendNotFound) at Service shop/web:80: so it is",
     ],
   ],
   [
     route([condition("Accepted", "True", "Accepted"), condition("PartiallyInvalid", "True", "UnsupportedValue")]),
-    ["at Service web:80: PartiallyInvalid=True UnsupportedValue: so it is"],
+    ["PartiallyInvalid=True (UnsupportedValue) at Service shop/web:80: so it is"],
   ],
   [
     route([], { accepted: false, problems: [{ path: "spec.rules[0]", message: "is none" }] }),

@@ -10,17 +10,22 @@ export const routeFindings = (objects: readonly ObjectStatus[]): readonly Findin
       const consequence = object.serving ? "is refused, and its last good version stays in force" : "is refused";
       return [{ severity: "problem", about, text: `${consequence}: ${reasons.join("; ")}` }];
     }
-    return (object.parents ?? []).flatMap((parent) => parentFindings(about, parent));
+    return (object.parents ?? []).flatMap((parent) => parentFindings(about, object.namespace, parent));
   });
 
-const parentFindings = (about: string, { parentRef, conditions }: RouteParentStatus): readonly Finding[] => {
-  const at = parentRef.port === undefined ? parentRef.name : `${parentRef.name}:${parentRef.port}`;
+const parentFindings = (
+  about: string,
+  namespace: string,
+  { parentRef, conditions }: RouteParentStatus,
+): readonly Finding[] => {
+  const service = `${parentRef.namespace ?? namespace}/${parentRef.name}`;
+  const at = parentRef.port === undefined ? service : `${service}:${parentRef.port}`;
   return conditions
     .filter(({ type, status }) => (status === "True") === (type === "PartiallyInvalid"))
     .map(({ type, status, reason, message }) => ({
       severity: "problem",
       about,
-      text: `at Service ${at}: ${type}=${status} ${reason}: ${message}`,
+      text: `${type}=${status} (${reason}) at Service ${at}: ${message}`,
     }));
 };
 

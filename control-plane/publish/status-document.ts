@@ -35,7 +35,8 @@ export const statusYaml = (derived: DerivedStatus, times: TransitionTimes): stri
     })),
   }));
   const document = { apiVersion, kind, metadata: { name, namespace, generation }, status: { [field]: status } };
-  return stringify(document, { aliasDuplicateObjects: false, lineWidth: 0 });
+  // Readers of YAML 1.1 take what looks like a time, or like yes and no, for one: it is quoted, as kubectl does.
+  return stringify(document, { aliasDuplicateObjects: false, lineWidth: 0, schema: "yaml-1.1" });
 };
 
 /** The times in a status that was written before. @returns undefined if the text is not such a status of that file */

@@ -66,6 +66,19 @@ test("a status is written as an API server would show it", async () => {
   );
 });
 
+test("what is text is text to readers of YAML 1.1 too", async () => {
+  const { folder, fileOf } = setUp();
+  folder.set([status("on", [{ ...condition("Accepted", "True"), message: "no" }])]);
+  await eventually(() => expect(existsSync(fileOf("on"))).toBe(true));
+  const { metadata, status: shown } = parse(readFileSync(fileOf("on"), "utf8"), { schema: "yaml-1.1" }) as {
+    metadata: unknown;
+    status: { parents: readonly { conditions: readonly unknown[] }[] };
+  };
+  expect(metadata).toMatchObject({ name: "on" });
+  const texts = { status: "True", message: "no", lastTransitionTime: "2026-01-01T00:00:00Z" };
+  expect(shown.parents[0]?.conditions).toMatchObject([texts]);
+});
+
 test("a condition keeps its time while its status is the same, whatever else changes", async () => {
   const { folder, clock, read, timeOf } = setUp();
   folder.set([status("web", GOOD)]);
