@@ -5,7 +5,7 @@ import type { RequestLoad } from "./requesting-pods.ts";
 
 const LOOK_MS = 100;
 /** More than a slow machine takes until a change is in force everywhere. */
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 120_000;
 
 /** What became of the requests of a load, from the beginning. */
 export class RequestTally {

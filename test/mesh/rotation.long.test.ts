@@ -1,10 +1,8 @@
-import { execFile } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { CertificateStatus } from "#mesh/admin/agent-status.ts";
 import type { AuthorityStatus } from "#mesh/admin/control-plane-status.ts";
 import { AMBIENT, namespace, sleeper } from "../local/yaml.ts";
+import { cutOff } from "./cut-off.ts";
 import { onNode, serverPod, TalkingPods } from "./talking-pods.ts";
 
 const mesh = new TalkingPods({
@@ -33,18 +31,6 @@ const step = async (...command: readonly string[]): Promise<void> => {
 };
 const serials = async () => (await certs()).certificates.map(({ serial }) => serial);
 
-/** What only node-2's agent needs: nothing comes from the control plane, and nothing gets there. */
-const cutOff = async (isCutOff: boolean): Promise<void> => {
-  const agent = mesh
-    .pids("proxy/agent/main.ts")
-    .find((pid) => readFileSync(`/proc/${pid}/environ`, "utf8").includes("HEDDLE_NODE=node-2\0"));
-  const user = process.getuid?.() === 0 ? [] : ["--user", "--preserve-credentials"];
-  const rules = isCutOff
-    ? "add table inet cut; add chain inet cut out { type filter hook output priority 0; }; add rule inet cut out tcp dport 15012 drop"
-    : "delete table inet cut";
-  await promisify(execFile)("nsenter", [`--target=${agent}`, ...user, "--net", "nft", rules]);
-};
-
 test("issuing CA, leaves and root are changed under load, a node that is cut off holds the root back and is named, and no call fails", async () => {
   const address = await mesh.address("shop/web");
   const held = await mesh.hold("shop/client", address, 8085, 3);
@@ -67,7 +53,7 @@ test("issuing CA, leaves and root are changed under load, a node that is cut off
   await step("rotate-issuing");
   expect((await certs()).authority.issuing.fingerprint).not.toBe(before.authority.issuing.fingerprint);
 
-  await cutOff(true);
+  await cutOff(mesh, 2, true);
   try {
     await step("rotate-root");
     await expect.poll(rotation, SLOWLY).toEqual({ kind: "announcing", waitingFor: ["node-2"] });
@@ -77,7 +63,7 @@ test("issuing CA, leaves and root are changed under load, a node that is cut off
     const text = (await mesh.heddle("certs")).stdout;
     expect(text).toContain("It signs when these nodes trust it: node-2");
   } finally {
-    await cutOff(false);
+    await cutOff(mesh, 2, false);
   }
   await expect.poll(async () => (await rotation()).kind, SLOWLY).toBe("retiring");
 

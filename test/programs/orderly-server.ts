@@ -2,8 +2,8 @@
  * A server in a pod that ends its work when it is asked to end (SIGTERM): it listens no more, ends what is idle, answers what it
  * was asked, and is gone. With LISTEN_AFTER_MS it begins so much later. Each port says the pod's name:
  *
- *   8080  HTTP/1.1: any path; /halves says it in two halves, /endless says it again and again, without a length, /streamed the same
- *         in chunks, /slow/MS after a while; a request to switch protocols becomes an echo
+ *   8080  HTTP/1.1: any path; /halves says it in two halves, /endless says it again and again, without a length or chunks, /slow/MS
+ *         after a while; a request to switch protocols becomes an echo
  *   8081  HTTP/2 with prior knowledge: the same
  *   7070  gRPC: orderly.Test/Unary says the pod's name, orderly.Test/Echo sends back each message
  */
@@ -24,7 +24,7 @@ import {
 const LISTEN = "::";
 const HALF_MS = 30;
 const PIECE_MS = 20;
-const NAME = hostname();
+const NAME = env.NAME ?? hostname();
 
 let isEnding = false;
 
@@ -39,7 +39,7 @@ const endlessly = async (response: Answer): Promise<void> => {
 };
 
 const say = async (path: string, response: Answer): Promise<void> => {
-  if (path === "/endless" || path === "/streamed") return endlessly(response);
+  if (path === "/endless") return endlessly(response);
   if (path.startsWith("/slow/")) await wait(Number(path.slice("/slow/".length)));
   if (path !== "/halves") return void response.end(NAME);
   response.setHeader("content-length", NAME.length);
