@@ -57,6 +57,7 @@ const FLOW_FIELDS = [
   "dst.service",
   "dst.hbone_addr",
   "dst.endpoint",
+  "dst.tls",
   "pod.namespace",
   "pod.name",
   "connection_security_policy",

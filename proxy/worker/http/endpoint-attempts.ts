@@ -1,8 +1,11 @@
 import { Duplex } from "node:stream";
 import type { Permit } from "#mesh/policies/authorization.ts";
+import { type BackendTls, tlsOf } from "#mesh/routes/backend-policy.ts";
 import { applyResponseFilters, type ForwardDecision } from "#mesh/routes/decide-http-route.ts";
 import { fieldValue } from "#mesh/routes/field.ts";
 import type { RequestFacts } from "#mesh/routes/request-facts.ts";
+import { serviceName } from "#mesh/service.ts";
+import { sharedGet } from "#mesh/shared-map.ts";
 import { formatSocketAddress } from "#mesh/socket-address.ts";
 import type { Field } from "#wire/field.ts";
 import { asDuplex } from "../../http/byte-stream-duplex.ts";
@@ -24,6 +27,7 @@ import type { Pipeline } from "../pipeline.ts";
 import type { Endpoint } from "../select/endpoint.ts";
 import type { ServedPod } from "../served-pod.ts";
 import { connectDirect } from "../upstream/direct.ts";
+import { secureEndpoint, tlsKey } from "../upstream/endpoint-tls.ts";
 import { upstreamFailure, type UpstreamFailure } from "../upstream/failure.ts";
 import { ENDPOINT_HTTP1, ENDPOINT_HTTP2 } from "./http-settings.ts";
 import { ERROR_FIELD, GRPC_CODES, type MeshError, UNREACHED_CODES, upstreamError } from "./mesh-error.ts";
@@ -79,7 +83,7 @@ export class EndpointAttempts {
   connect(): HttpClientConnection | MeshError | Promise<HttpClientConnection | MeshError> {
     const endpoint = this.#select();
     if (!endpoint) return this.#unreached ?? noEndpointError(this.#way.destination);
-    const found = this.#pod.http.find(this.#keyOf(endpoint));
+    const found = this.#pod.http.find(this.#keyOf(endpoint, this.#tlsOf(endpoint)));
     if (found) {
       this.#proven(endpoint);
       return found;
@@ -156,7 +160,11 @@ export class EndpointAttempts {
   }
 
   #proven(endpoint: Endpoint): void {
-    if (endpoint.kind === "tunnel") this.#way.record.between({ destinationPrincipal: endpoint.identity });
+    const { record } = this.#way;
+    if (endpoint.kind === "tunnel") return record.between({ destinationPrincipal: endpoint.identity });
+    const tls = this.#tlsOf(endpoint);
+    if (tls?.kind !== "verified") return;
+    record.noteEndpoint({ "dst.endpoint": formatSocketAddress(endpoint.address), "dst.tls": tls.hostname });
   }
 
   #open(endpoint: Endpoint): Promise<HttpClientConnection> {
@@ -164,7 +172,8 @@ export class EndpointAttempts {
     const { http } = this.#pod;
     const permit = this.#permit;
     const { record, destination } = this.#way;
-    return http.open(this.#keyOf(endpoint), isHttp2, async (handler) => {
+    const tls = this.#tlsOf(endpoint);
+    return http.open(this.#keyOf(endpoint, tls), isHttp2, async (handler) => {
       if (endpoint.kind !== "tunnel") {
         const socket = await connectDirect(
           this.#pod.stocks,
@@ -172,7 +181,8 @@ export class EndpointAttempts {
           dialLimits(this.#mesh, this.#pod),
           permit,
         );
-        return client(socket, isHttp2, handler);
+        if (!tls) return client(socket, isHttp2, handler);
+        return client(await secureEndpoint(socket, tls, isHttp2 ? "h2" : "http/1.1", this.#pod.gone), isHttp2, handler);
       }
       let connection: HttpClientConnection | undefined;
       const service = destination.kind === "service" ? destination.service : undefined;
@@ -196,9 +206,18 @@ export class EndpointAttempts {
     return goesOnAsHttp2(this.#request, this.#way.destination);
   }
 
-  #keyOf(endpoint: Endpoint): string {
-    const key = poolKeys.getOrInsertComputed(endpoint, poolKey);
-    return this.#isHttp2 ? key.http2 : key.http1;
+  /** How an endpoint outside the mesh wants to be reached; undefined: in clear. */
+  #tlsOf({ kind }: Endpoint): BackendTls | undefined {
+    const { destination } = this.#way;
+    if (kind !== "plaintext" || destination.kind !== "service") return undefined;
+    const policies = this.#mesh.snapshot().backendPolicies;
+    return tlsOf(sharedGet(policies, serviceName(destination.service)), destination.port.port);
+  }
+
+  #keyOf(endpoint: Endpoint, tls: BackendTls | undefined): string {
+    const { http1, http2 } = poolKeys.getOrInsertComputed(endpoint, poolKey);
+    const key = this.#isHttp2 ? http2 : http1;
+    return tls ? `${key} tls ${tlsKey(tls)}` : key;
   }
 }
 

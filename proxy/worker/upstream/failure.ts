@@ -1,6 +1,7 @@
 import { TunnelError } from "../../tunnel/tunnel.ts";
 import type { ResponseFlag } from "../vitals/tcp-metrics.ts";
 import { DialError } from "./dial.ts";
+import { EndpointTlsError } from "./endpoint-tls.ts";
 import { NoSocketError } from "./socket-stock.ts";
 import { TunnelDialError, type TunnelDialStep } from "./tunnel-dial.ts";
 
@@ -41,6 +42,9 @@ export const upstreamFailure = (error: unknown): UpstreamFailure => {
   if (error instanceof DialError) {
     const reason = error.errno === "ETIMEDOUT" ? "connect-timeout" : "connect-failed";
     return { flag: "CONNECT", reason, message: error.message, retry: "elsewhere" };
+  }
+  if (error instanceof EndpointTlsError) {
+    return { flag: "TLS_FAILURE", reason: "endpoint-tls-failed", message: error.message, retry: "elsewhere" };
   }
   if (error instanceof NoSocketError) {
     return { flag: "CONNECT", reason: "no-socket", message: error.message, retry: "never" };

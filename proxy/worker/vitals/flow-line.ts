@@ -45,6 +45,7 @@ export const newLine = (
   "dst.service": undefined,
   "dst.hbone_addr": undefined,
   "dst.endpoint": undefined,
+  "dst.tls": undefined,
   "pod.namespace": undefined,
   "pod.name": undefined,
   connection_security_policy: undefined,
