@@ -88,9 +88,9 @@ const tellIdentity = async (
   addresses: readonly string[],
 ): Promise<void> => {
   // A connection has a line when it opens, a request when it is over.
-  const events = ["opened", "request"];
+  const events = new Set(["opened", "request"]);
   const accepted = () =>
-    mesh.accessLog(node).findLast(({ direction, event = "" }) => direction === "inbound" && events.includes(event));
+    mesh.accessLog(node).findLast(({ direction, event = "" }) => direction === "inbound" && events.has(event));
   await mesh.until(() => accepted() !== undefined);
   const line = accepted();
   story.show("identity that the server side verified", `${line?.["src.identity"]}`);
