@@ -7,6 +7,7 @@ const ENDPOINTS: ExplainedEndpoints = {
   total: 3,
   eligible: 2,
   problem: undefined,
+  session: { persistence: { kind: "header", name: "x-session", absoluteTimeoutMs: undefined }, endpoint: undefined },
   listed: [
     {
       workload: { namespace: "shop", name: "v1-0" },
@@ -92,6 +93,7 @@ const EXPLANATION: RequestExplanation = {
             { kind: "response-header-modifier", set: [{ name: "x-by", value: "v1" }], add: [], remove: ["server"] },
           ],
           version: "HTTP/2",
+          retryConstraint: { percent: 20, intervalMs: 10_000, minRetries: 10, minRetriesIntervalMs: 1_000 },
           mirrors: [{ target: "shop/shadow:80", share: { numerator: 1, denominator: 200 } }],
           endpoints: ENDPOINTS,
         },
@@ -102,7 +104,7 @@ const EXPLANATION: RequestExplanation = {
         share: 0.1,
         outcome: { kind: "error", status: 500, reason: "shop/gone is not there" },
       },
-      { service: "shop/v3:80", weight: 0, share: 0, outcome: { kind: "never" } },
+      { service: "shop/v3:80", weight: 0, share: 0, outcome: { kind: "never", reason: "its weight is 0" } },
     ],
   },
 };
@@ -129,13 +131,15 @@ backend      shop/v1:80  weight 9, 90 % of the requests
   goes on    as HTTP/2, as the backend's port is declared
   answer     = x-by: v1, - server
   copied     0.5 % to shop/shadow:80, whose answer is ignored
+  retries    at most 20 % of what the Service gets within 10s, and 10 each 1s in any case
+  session    kept by header x-session; begins with this request
   endpoints  2, in turn; 1 left out
   10.244.2.10:8080  shop/v1-0  node-2  tunnel, as spiffe://cluster.local/ns/shop/sa/web  allowed (no policy)
   10.244.1.10:8080  shop/v1-1  node-1  in clear                                          refused: shop/deny denies it
   -                 shop/v1-2  node-1  left out: not ready
 backend      (leads nowhere)  weight 1, 10 % of the requests
              answered with 500: shop/gone is not there
-backend      shop/v3:80  weight 0: it gets none`);
+backend      shop/v3:80  gets none: its weight is 0`);
 });
 
 test.each<[Partial<RequestExplanation>, RegExp]>([
@@ -152,7 +156,12 @@ test.each<[Partial<RequestExplanation>, RegExp]>([
     /shop\/split rule 0 redirects it: 301 to http:\/\/x\//,
   ],
   [
-    { outcome: { kind: "unrouted", endpoints: { total: 0, eligible: 0, listed: [], problem: "no pod is behind it" } } },
+    {
+      outcome: {
+        kind: "unrouted",
+        endpoints: { total: 0, eligible: 0, listed: [], problem: "no pod is behind it", session: undefined },
+      },
+    },
     /endpoints +none, as no pod is behind it: answered with 503/,
   ],
   [

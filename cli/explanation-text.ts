@@ -14,7 +14,7 @@ import { assertNever } from "#mesh/assert-never.ts";
 import { formatDuration } from "#mesh/duration.ts";
 import type { Mismatch } from "#mesh/routes/compiled-match.ts";
 import type { MatchedRule } from "#mesh/routes/decide-http-route.ts";
-import type { RouteFilter } from "#mesh/routes/route.ts";
+import type { RetryConstraint, RouteFilter } from "#mesh/routes/route.ts";
 import { bad, bold, dim, doubtful, good } from "./output/colours.ts";
 import { table } from "./output/table.ts";
 import { headerChanges, headerModifierText } from "./header-changes.ts";
@@ -122,7 +122,11 @@ const outcomeLines = (explanation: RequestExplanation): readonly string[] => {
     case "passthrough":
       return [line("outcome", doubtful(outcome.message))];
     case "unrouted":
-      return [line("endpoints", countText(outcome.endpoints)), ...endpointLines(outcome.endpoints)];
+      return [
+        ...sessionLines(outcome.endpoints),
+        line("endpoints", countText(outcome.endpoints)),
+        ...endpointLines(outcome.endpoints),
+      ];
     case "forward":
       return forwardLines(outcome, explanation);
     case "redirect":
@@ -170,7 +174,7 @@ const backendLines = (
 ): readonly string[] => {
   const name = service ?? "(leads nowhere)";
   const part = `weight ${weight}, ${percent(share)} of the requests`;
-  if (outcome.kind === "never") return [line("backend", `${name}  ${dim("weight 0: it gets none")}`)];
+  if (outcome.kind === "never") return [line("backend", `${name}  ${dim(`gets none: ${outcome.reason}`)}`)];
   if (outcome.kind === "error") {
     return [line("backend", `${name}  ${part}`), more("", bad(`answered with ${outcome.status}: ${outcome.reason}`))];
   }
@@ -185,6 +189,8 @@ const backendLines = (
     ...outcome.mirrors.map(({ target, share: { numerator, denominator } }) =>
       more("copied", `${percent(numerator / denominator)} to ${target}, whose answer is ignored`),
     ),
+    ...(outcome.retryConstraint ? [more("retries", retryBudgetText(outcome.retryConstraint))] : []),
+    ...sessionLines(outcome.endpoints),
     more("endpoints", countText(outcome.endpoints)),
     ...endpointLines(outcome.endpoints),
   ];
@@ -202,6 +208,18 @@ const responseLines = (filters: readonly RouteFilter[]): readonly string[] =>
     if (filter.kind === "response-header-modifier") return [more("answer", headerModifierText(filter).join(", "))];
     return filter.kind === "cors" ? [more("answer", "headers of CORS for allowed origins")] : [];
   });
+
+const retryBudgetText = ({ percent, intervalMs, minRetries, minRetriesIntervalMs }: RetryConstraint): string =>
+  `at most ${percent} % of what the Service gets within ${formatDuration(intervalMs)}, and ${minRetries} each ${formatDuration(minRetriesIntervalMs)} in any case`;
+
+const sessionLines = ({ session }: ExplainedEndpoints): readonly string[] => {
+  if (!session) return [];
+  const { persistence, endpoint } = session;
+  const by = `by ${persistence.kind}${persistence.name === undefined ? "" : ` ${persistence.name}`}`;
+  return [
+    more("session", endpoint === undefined ? `kept ${by}; begins with this request` : `kept ${by}, at ${endpoint}`),
+  ];
+};
 
 const percent = (share: number): string => `${Number((share * 100).toFixed(share < 0.01 ? 3 : 1))} %`;
 

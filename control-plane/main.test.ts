@@ -11,6 +11,9 @@ import { NodeClient, publishedRoots, summarize } from "./testing/node-client.ts"
 import { environmentIn, type RunningControlPlane } from "./testing/running-control-plane.ts";
 import { temporaryDirectory, writeFiles } from "./testing/temporary-directory.ts";
 
+// Each starts processes, on machines that may be busy.
+vi.setConfig({ testTimeout: 60_000 });
+
 const MAIN = join(import.meta.dirname, "main.ts");
 
 const service = (name: string) =>
@@ -98,7 +101,7 @@ test("the process serves what is in the folder, survives a kill with what nodes 
   expect(await second.ended).toBe(0);
   expect(existsSync(second.settings.adminSocket)).toBe(false);
   expect(second.lines().filter(({ level }) => level === "error")).toEqual([]);
-}, 60_000);
+});
 
 test("keys are for their owner alone, the roots for everybody", async () => {
   const directory = temporaryDirectory();

@@ -1,6 +1,15 @@
 import type { Mismatch } from "../routes/compiled-match.ts";
 import type { MatchedRule } from "../routes/decide-http-route.ts";
-import type { HeaderValue, RedirectStatus, RouteFilter, RouteRetry, RouteTimeouts, Share } from "../routes/route.ts";
+import type {
+  HeaderValue,
+  RedirectStatus,
+  RetryConstraint,
+  RouteFilter,
+  RouteRetry,
+  RouteTimeouts,
+  SessionPersistence,
+  Share,
+} from "../routes/route.ts";
 
 /** POST /explain/request of a node's agent: a request that a pod might send. */
 export interface RequestQuestion {
@@ -136,11 +145,12 @@ export type ExplainedBackendOutcome =
       readonly mirrors: readonly ExplainedMirror[];
       /** In which the request goes on. */
       readonly version: "HTTP/1.1" | "HTTP/2";
+      /** How many retries the Service may get, of all that lead to it; undefined: as many as the rule has. */
+      readonly retryConstraint: RetryConstraint | undefined;
       readonly endpoints: ExplainedEndpoints;
     }
   | { readonly kind: "error"; readonly status: number; readonly reason: string }
-  /** Its weight is 0. */
-  | { readonly kind: "never" };
+  | { readonly kind: "never"; readonly reason: "its weight is 0" | "the session is at another backend" };
 
 export interface ExplainedMirror {
   /** `namespace/name:port`, or why there is none. */
@@ -156,6 +166,15 @@ export interface ExplainedEndpoints {
   readonly listed: readonly ExplainedEndpoint[];
   /** Why there cannot be any. */
   readonly problem: string | undefined;
+  /** Undefined where every request takes its turn. */
+  readonly session: ExplainedSession | undefined;
+}
+
+/** What keeps the requests of a session at one endpoint. */
+export interface ExplainedSession {
+  readonly persistence: SessionPersistence;
+  /** The address at which this request's session is; undefined: it has none, and gets one with the answer. */
+  readonly endpoint: string | undefined;
 }
 
 export interface ExplainedEndpoint {

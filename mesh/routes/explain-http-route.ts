@@ -1,5 +1,5 @@
 import type { Mismatch } from "./compiled-match.ts";
-import { decideHttpRoute, type MatchedRule, type RouteDecision } from "./decide-http-route.ts";
+import { decideHttpRoute, type MatchedRule, type PinBackend, type RouteDecision } from "./decide-http-route.ts";
 import { MatchedRequest, type RequestFacts } from "./request-facts.ts";
 import { explainMatches } from "./route-matcher.ts";
 import { routesFor, type RouteTable } from "./route-table.ts";
@@ -22,9 +22,14 @@ export interface ExplainedCandidate {
     | { readonly kind: "mismatch"; readonly mismatch: Mismatch };
 }
 
-/** The decision of {@link decideHttpRoute}, and what was looked at for it. @param random as there */
-export const explainHttpRoute = (table: RouteTable, facts: RequestFacts, random: () => number): RouteExplanation => {
-  const decision = decideHttpRoute(table, facts, random);
+/** The decision of {@link decideHttpRoute}, and what was looked at for it. @param random and `pin` as there */
+export const explainHttpRoute = (
+  table: RouteTable,
+  facts: RequestFacts,
+  random: () => number,
+  pin?: PinBackend,
+): RouteExplanation => {
+  const decision = decideHttpRoute(table, facts, random, pin);
   const chosen = routesFor(table, facts.service, facts.port, facts.sourceNamespace);
   if (!chosen) return { group: undefined, candidates: [], decision };
   const found = explainMatches(chosen.matcher, new MatchedRequest(facts));

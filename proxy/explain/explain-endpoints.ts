@@ -1,6 +1,7 @@
 import {
   type ExplainedEndpoint,
   type ExplainedEndpoints,
+  type ExplainedSession,
   type ExplainedVerdict,
   MAX_LISTED,
 } from "#mesh/admin/request-explanation.ts";
@@ -23,12 +24,17 @@ export interface Viewpoint {
 }
 
 /** The endpoints of a service's port. */
-export const explainServiceEndpoints = (view: Viewpoint, service: Service, port: ServicePort): ExplainedEndpoints =>
+export const explainServiceEndpoints = (
+  view: Viewpoint,
+  { service, port }: { readonly service: Service; readonly port: ServicePort },
+  session: ExplainedSession | undefined,
+): ExplainedEndpoints =>
   listEndpoints(
     workloadsOf(view.snapshot, serviceName(service)).map((workload) => {
       const target = endpointPort(service, port, workload);
       return target.ok ? explainEndpoint(view, workload, target.value) : excluded(workload, EXCLUSIONS[target.error]);
     }),
+    session,
   );
 
 /** Pods that are called at a port of their own. */
@@ -40,12 +46,13 @@ const EXCLUSIONS = {
   "no-such-port": "it has no such port",
 } as const;
 
-const listEndpoints = (endpoints: readonly ExplainedEndpoint[]): ExplainedEndpoints => {
+const listEndpoints = (endpoints: readonly ExplainedEndpoint[], session?: ExplainedSession): ExplainedEndpoints => {
   const eligible = endpoints.filter((endpoint) => endpoint.excluded === undefined);
   const others = endpoints.filter((endpoint) => endpoint.excluded !== undefined);
   return {
     total: endpoints.length,
     eligible: eligible.length,
+    session,
     listed: [...eligible, ...others].slice(0, MAX_LISTED),
     problem:
       endpoints.length === 0 ? "no pod is behind it" : eligible.length === 0 ? "none of its pods can serve" : undefined,

@@ -3,6 +3,9 @@ import { expect, test } from "vitest";
 import type { RequestQuestion } from "#mesh/admin/request-explanation.ts";
 import { unwrap } from "#mesh/result.ts";
 import { decideHttpRoute } from "#mesh/routes/decide-http-route.ts";
+import { podWorkloadUid } from "#mesh/workload.ts";
+import { ruleScope, sessionField } from "../worker/select/session-persistence.ts";
+import type { SessionPersistence } from "#mesh/routes/route.ts";
 import { CLIENT, keyOf, splitMesh, STRANGER } from "../testing/split-mesh.ts";
 import { explainRequest } from "./explain-request.ts";
 import { readRequestQuestion } from "./request-question.ts";
@@ -65,6 +68,25 @@ test("a backend that speaks only HTTP/2 gets it", () => {
   expect(versions("grpc://web:80/a.B/C")[0]).toBe("HTTP/2");
 });
 
+test("a session begins by weight, and then stays where it is, whatever the weights say", () => {
+  const first = forwarded("http://web/session").backends.map(({ share, outcome }) => ({ share, outcome }));
+  const persistence = { kind: "header", name: "x-session" };
+  expect(first).toMatchObject([
+    {
+      share: 1,
+      outcome: { endpoints: { session: { persistence, endpoint: undefined } }, retryConstraint: { percent: 20 } },
+    },
+    { share: 0, outcome: { kind: "never", reason: "its weight is 0" } },
+  ]);
+  const scope = ruleScope({ namespace: "shop", name: "moved" }, 2);
+  const session: SessionPersistence = { kind: "header", name: "x-session", absoluteTimeoutMs: undefined };
+  const { value } = sessionField(session, scope, podWorkloadUid("Kubernetes", "shop", "v2-0"), Date.now());
+  expect(forwarded("http://web/session", { headers: [{ name: "X-Session", value }] }).backends).toMatchObject([
+    { share: 0, outcome: { kind: "never", reason: "the session is at another backend" } },
+    { share: 1, outcome: { kind: "forward", endpoints: { session: { endpoint: "10.244.2.20:8080" } } } },
+  ]);
+});
+
 test("a backend that the node does not know is an error of its own share", () => {
   expect(explain("http://web/gone").outcome).toMatchObject({
     kind: "forward",
@@ -81,14 +103,13 @@ test("each candidate says why it was not chosen, in the order of precedence", ()
     ["moved", 0, "mismatch", "path"],
     ["moved", 1, "mismatch", "path"],
     ["moved", 2, "mismatch", "path"],
+    ["moved", 3, "mismatch", "path"],
     ["split", 0, "mismatch", "header"],
     ["split", 1, "chosen", undefined],
   ]);
   const beta = explain("http://web/a", { headers: [{ name: "X-User", value: "beta" }] });
   expect(beta.routes?.candidates.map(({ outcome }) => outcome)).toEqual([
-    "mismatch",
-    "mismatch",
-    "mismatch",
+    ...Array.from({ length: 4 }, () => "mismatch"),
     "chosen",
     "behind",
   ]);
@@ -177,7 +198,7 @@ test("what the mesh answers by itself is told with its rule", () => {
   expect(explain("http://web/none").outcome).toMatchObject({
     kind: "error",
     status: 503,
-    rule: { route: { name: "moved" }, ruleIndex: 2 },
+    rule: { route: { name: "moved" }, ruleIndex: 3 },
   });
   expect(explain("http://api/other").outcome).toMatchObject({ kind: "error", status: 404, rule: undefined });
 });

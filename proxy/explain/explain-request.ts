@@ -1,6 +1,7 @@
 import {
   type ExplainedOutcome,
   type ExplainedRoutes,
+  type ExplainedSession,
   MAX_LISTED,
   type RequestExplanation,
 } from "#mesh/admin/request-explanation.ts";
@@ -16,7 +17,9 @@ import { type Destination, destinationOf } from "../worker/route/destination.ts"
 import { explainPods, explainServiceEndpoints, isInMesh, type Viewpoint } from "./explain-endpoints.ts";
 import { explainedRequest, explainForwarding } from "./explain-forwarding.ts";
 import { NO_ROUTE } from "../worker/http/mesh-error.ts";
+import { pinnedBackend } from "../worker/http/session.ts";
 import { explainedDestination, explainedService } from "./explained-destination.ts";
+import { explainSession } from "./explain-session.ts";
 import { explainProtocol } from "./explain-protocol.ts";
 import type { RequestAsked } from "./request-question.ts";
 import { resolveHost } from "./resolve-host.ts";
@@ -97,7 +100,7 @@ const explainDestination = (view: Viewpoint, asked: RequestAsked, destination: D
     const endpoints = explainPods(view, [destination.workload], destination.called.port);
     return { ...told, outcome: { kind: "unrouted", endpoints } };
   }
-  if (protocol.spoken === "opaque") return { ...told, outcome: unrouted(view, destination) };
+  if (protocol.spoken === "opaque") return { ...told, outcome: unrouted(view, destination, undefined) };
   return { ...told, ...explainRouting(view, asked, destination) };
 };
 
@@ -108,10 +111,12 @@ const NOT_CAPTURED = {
 
 type ServiceDestination = Extract<Destination, { kind: "service" }>;
 
-const unrouted = (view: Viewpoint, { service, port }: ServiceDestination): ExplainedOutcome => ({
-  kind: "unrouted",
-  endpoints: explainServiceEndpoints(view, service, port),
-});
+/** @param session undefined where nobody looks for one */
+const unrouted = (
+  view: Viewpoint,
+  destination: ServiceDestination,
+  session: ExplainedSession | undefined,
+): ExplainedOutcome => ({ kind: "unrouted", endpoints: explainServiceEndpoints(view, destination, session) });
 
 const explainRouting = (
   view: Viewpoint,
@@ -130,7 +135,8 @@ const explainRouting = (
   };
   const { routes } = view.snapshot;
   const chosen = routesFor(routes, facts.service, facts.port, facts.sourceNamespace);
-  const explanation = explainHttpRoute(routes, facts, () => 0);
+  const pin = pinnedBackend(view.snapshot, facts.fields, destination.called);
+  const explanation = explainHttpRoute(routes, facts, () => 0, pin);
   const kind = chosen && (chosen.matcher.kind === "http" ? "HTTPRoute" : "GRPCRoute");
   return {
     routes: explainedRoutes(explanation, kind),
@@ -158,7 +164,7 @@ const routedOutcome = (
 ): ExplainedOutcome => {
   switch (decision.kind) {
     case "unrouted":
-      return unrouted(view, destination);
+      return unrouted(view, destination, explainSession(view.snapshot, facts.fields, destination, undefined));
     case "not-found":
       return { kind: "error", rule: undefined, status: NO_ROUTE.status, reason: NO_ROUTE.message };
     case "redirect":

@@ -101,6 +101,15 @@ const REDIRECT = httpRoute({
       filters: [{ type: "RequestRedirect", requestRedirect: { hostname: "elsewhere", statusCode: 301 } }],
     },
     { matches: [{ path: { type: "Exact", value: "/gone" } }], backendRefs: [{ name: "gone", port: 80 }] },
+    {
+      matches: [{ path: { type: "Exact", value: "/session" } }],
+      sessionPersistence: { sessionName: "x-session", type: "Header" },
+      retry: { attempts: 1, codes: [503] },
+      backendRefs: [
+        { name: "v1", port: 80 },
+        { name: "v2", port: 80, weight: 0 },
+      ],
+    },
     { matches: [{ path: { type: "Exact", value: "/none" } }], backendRefs: [{ name: "v1", port: 80, weight: 0 }] },
   ],
 });
@@ -147,6 +156,17 @@ export const splitMesh: Snapshot = snapshotWith({
         rules: [
           [[{ principals: { include: [{ kind: "exact", value: "cluster.local/ns/shop/sa/client" }], exclude: [] } }]],
         ],
+      },
+    ],
+  ]),
+  backendPolicies: new Map([
+    [
+      keyOf("v1"),
+      {
+        service: keyOf("v1"),
+        retryConstraint: { percent: 20, intervalMs: 10_000, minRetries: 10, minRetriesIntervalMs: 1_000 },
+        sessionPersistence: undefined,
+        tls: new Map(),
       },
     ],
   ]),

@@ -112,6 +112,14 @@ test("canary by header: who asks for it gets the new version", async () => {
   expect(mesh.runFromReadme("routes")).toMatch(/0 beta +x-user=beta +shop\/web-v2:80 +1 \(100 %\) +100 % +2 +100 %/);
 });
 
+test("mirror: the new version gets a copy of what the old one answers", async () => {
+  const mesh = await ExampleMesh.up("mirror");
+  expect(mesh.runFromReadme("exec").trim()).toBe("v1");
+  for (const pod of ["web-v1-0", "web-v2-0"]) {
+    await expect.poll(() => mesh.runFromReadme("logs", pod), soon).toBe("GET /order/1\n");
+  }
+});
+
 test("gRPC: the calls of one connection are spread over all replicas", async () => {
   const mesh = await ExampleMesh.up("grpc-balancing");
   const start = await mesh.calm(/^\{(?:"greeter-\d":\d+,?){3}\}$/);
