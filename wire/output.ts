@@ -96,7 +96,8 @@ export class Output {
     const isLarge = length >= SLAB_BYTES || bytes > SLAB_BYTES;
     this.#slab = isLarge
       ? (spareSlabs.pop() ?? new Uint8Array(LARGE_SLAB_BYTES))
-      : new Uint8Array(Math.min(Math.max(2 * length, FIRST_SLAB_BYTES, bytes), SLAB_BYTES));
+      : // Small ones are parts of larger ones of Node's: memory of its own costs as much as everything else about a small message.
+        Buffer.allocUnsafe(Math.min(Math.max(2 * length, FIRST_SLAB_BYTES, bytes), SLAB_BYTES));
     this.#from = this.#to = 0;
   }
 

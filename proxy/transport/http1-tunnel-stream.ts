@@ -1,12 +1,18 @@
-import { Output } from "#wire/output.ts";
 import type { ByteStream } from "../tunnel/byte-stream.ts";
 import { BUFFERED_BYTES, type ByteStreamHandler, type Http1ByteStream } from "./http1-byte-stream.ts";
+
+/**
+ * What is written to one tunnel after another is gathered here, until somebody writes to another one or whoever writes is done: a
+ * tunnel copies what it is given, so that none needs room of its own.
+ */
+const gathered = Buffer.allocUnsafeSlow(BUFFERED_BYTES);
+let gatheredBytes = 0;
+let gatheredFor: TunnelByteStream | undefined;
 
 /** A tunnel: what is written leaves as soon as whoever writes is done, and is gathered with other tunnels' by its connection. */
 export class TunnelByteStream implements Http1ByteStream {
   readonly #stream: ByteStream;
   readonly #handler: ByteStreamHandler;
-  readonly #output = new Output();
   isBlocked = false;
   isFinished = false;
   sends = 0;
@@ -26,14 +32,20 @@ export class TunnelByteStream implements Http1ByteStream {
   }
 
   get isFull(): boolean {
-    const isFull = this.isBlocked || this.#output.length >= BUFFERED_BYTES;
+    const isFull = this.isBlocked;
     if (isFull) this.#wasFull = true;
     return isFull;
   }
 
   write(bytes: Uint8Array): void {
     if (this.#isEnding || this.#isGone) return;
-    this.#output.append(bytes);
+    if (gatheredFor !== this || gatheredBytes + bytes.length > gathered.length) gatheredFor?.sendGathered();
+    if (bytes.length > gathered.length) this.#send(bytes);
+    else {
+      gatheredFor = this;
+      gathered.set(bytes, gatheredBytes);
+      gatheredBytes += bytes.length;
+    }
     this.#flushSoon();
   }
 
@@ -49,7 +61,7 @@ export class TunnelByteStream implements Http1ByteStream {
   }
 
   rest(): void {
-    if (this.#output.length === 0) this.#output.trim();
+    // It keeps none.
   }
 
   abort(reason: string): void {
@@ -117,26 +129,32 @@ export class TunnelByteStream implements Http1ByteStream {
 
   readonly #flush = (): void => {
     this.#isFlushDue = false;
+    if (gatheredFor === this) this.sendGathered();
     if (this.#isGone) return;
-    let isWelcome = true;
-    for (const part of this.#output.take()) {
-      this.sends += 1;
-      isWelcome = this.#stream.write(part);
-    }
-    this.#output.written();
     if (this.#isEnding && !this.isFinished) {
       this.isFinished = true;
       this.#stream.end();
       this.#handler.finished?.();
-    } else if (!isWelcome) {
-      this.isBlocked = this.#wasFull = true;
-      this.#handler.blocked();
-    }
+    } else if (this.isBlocked) this.#handler.blocked();
   };
+
+  /** Sends what was gathered for this tunnel. */
+  sendGathered(): void {
+    const bytes = gathered.subarray(0, gatheredBytes);
+    gatheredBytes = 0;
+    gatheredFor = undefined;
+    if (!this.#isGone && bytes.length > 0) this.#send(bytes);
+  }
+
+  #send(bytes: Uint8Array): void {
+    this.sends += 1;
+    if (!this.#stream.write(bytes)) this.isBlocked = this.#wasFull = true;
+  }
 
   /** Whoever ended it is told after it has returned. */
   #goneSoon(reason: string): void {
-    this.#output.take();
+    if (gatheredFor === this) gatheredFor = undefined;
+    if (gatheredFor === undefined) gatheredBytes = 0;
     this.#isEnding = true;
     queueMicrotask(() => this.#gone(reason));
   }
@@ -144,7 +162,8 @@ export class TunnelByteStream implements Http1ByteStream {
   #gone(reason: string): void {
     if (this.#isGone) return;
     this.#isGone = true;
-    this.#output.take();
+    if (gatheredFor === this) gatheredFor = undefined;
+    if (gatheredFor === undefined) gatheredBytes = 0;
     this.#handler.gone(reason);
   }
 }
