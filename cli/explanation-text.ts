@@ -238,9 +238,12 @@ const endpointLines = ({ listed, total }: ExplainedEndpoints): readonly string[]
 const endpointRow = ({ workload, node, address, excluded, way, verdict }: ExplainedEndpoint): readonly string[] => {
   const pod = `${workload.namespace}/${workload.name}`;
   if (excluded !== undefined) return [dim("-"), pod, node, doubtful(`left out: ${excluded}`), ""];
-  const how = way?.kind === "tunnel" ? `tunnel, as ${way.identity}` : doubtful("in clear");
+  const how = way === undefined || way.kind === "plaintext" ? doubtful("in clear") : wayText(way);
   return [address ?? "-", pod, node, how, verdict ? verdictText(verdict) : ""];
 };
+
+const wayText = (way: Exclude<NonNullable<ExplainedEndpoint["way"]>, { kind: "plaintext" }>): string =>
+  way.kind === "tunnel" ? `tunnel, as ${way.identity}` : `TLS, as ${way.hostname}`;
 
 const verdictText = (verdict: ExplainedVerdict): string => {
   switch (verdict.kind) {

@@ -183,8 +183,12 @@ export interface ExplainedEndpoint {
   readonly address: string | undefined;
   /** Why it gets no requests; undefined where it does. */
   readonly excluded: string | undefined;
-  /** In a tunnel to a pod that must prove this identity, or in clear. */
-  readonly way: { readonly kind: "tunnel"; readonly identity: string } | { readonly kind: "plaintext" } | undefined;
+  /** In a tunnel to a pod that must prove this identity; over TLS to a server that must prove this name; or in clear. */
+  readonly way:
+    | { readonly kind: "tunnel"; readonly identity: string }
+    | { readonly kind: "tls"; readonly hostname: string }
+    | { readonly kind: "plaintext" }
+    | undefined;
   readonly verdict: ExplainedVerdict | undefined;
 }
 

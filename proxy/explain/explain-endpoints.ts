@@ -6,12 +6,14 @@ import {
   MAX_LISTED,
 } from "#mesh/admin/request-explanation.ts";
 import { type IpAddress, ipFamily } from "#mesh/ip-address.ts";
+import type { BackendTls } from "#mesh/routes/backend-policy.ts";
 import { policyName } from "#mesh/policies/authorization.ts";
 import { type Service, serviceName, type ServicePort } from "#mesh/service.ts";
 import { policiesOf, type Snapshot, workloadsOf } from "#mesh/snapshot.ts";
 import { formatSocketAddress, type SocketAddress } from "#mesh/socket-address.ts";
 import { type Workload, workloadIdentity } from "#mesh/workload.ts";
 import { guardInbound } from "../worker/guard/inbound.ts";
+import type { HttpWay } from "./http-way.ts";
 import { workloadEndpoint } from "../worker/select/endpoint.ts";
 import { endpointPort } from "../worker/select/endpoint-port.ts";
 
@@ -23,18 +25,20 @@ export interface Viewpoint {
   readonly called: IpAddress;
 }
 
-/** The endpoints of a service's port. */
+/** The endpoints of a service's port. @param http undefined where bytes are passed on */
 export const explainServiceEndpoints = (
   view: Viewpoint,
   { service, port }: { readonly service: Service; readonly port: ServicePort },
-  session: ExplainedSession | undefined,
+  http: HttpWay | undefined,
 ): ExplainedEndpoints =>
   listEndpoints(
     workloadsOf(view.snapshot, serviceName(service)).map((workload) => {
       const target = endpointPort(service, port, workload);
-      return target.ok ? explainEndpoint(view, workload, target.value) : excluded(workload, EXCLUSIONS[target.error]);
+      return target.ok
+        ? explainEndpoint(view, workload, target.value, http?.tls)
+        : excluded(workload, EXCLUSIONS[target.error]);
     }),
-    session,
+    http?.session,
   );
 
 /** Pods that are called at a port of their own. */
@@ -59,19 +63,29 @@ const listEndpoints = (endpoints: readonly ExplainedEndpoint[], session?: Explai
   };
 };
 
-const explainEndpoint = (view: Viewpoint, workload: Workload, port: number): ExplainedEndpoint => {
+const explainEndpoint = (view: Viewpoint, workload: Workload, port: number, tls?: BackendTls): ExplainedEndpoint => {
   const endpoint = workloadEndpoint(workload, port, view.called);
   if (!endpoint) return excluded(workload, "it has no address, or the port is the proxy's own");
   const { address } = endpoint;
-  const isTunnel = endpoint.kind === "tunnel" && isInMesh(view.source);
+  const ofPolicy = endpoint.kind === "tunnel" ? undefined : tls;
+  if (ofPolicy?.kind === "unusable") return excluded(workload, `TLS is wanted, and ${ofPolicy.reason}`);
   return {
     workload: { namespace: workload.namespace, name: workload.name },
     node: workload.node,
     address: formatSocketAddress(address),
     excluded: undefined,
-    way: isTunnel ? { kind: "tunnel", identity: workloadIdentity(workload) } : { kind: "plaintext" },
+    way: wayOf(view, endpoint, ofPolicy),
     verdict: verdictOf(view, workload, address),
   };
+};
+
+const wayOf = (
+  { source }: Viewpoint,
+  endpoint: NonNullable<ReturnType<typeof workloadEndpoint>>,
+  tls: BackendTls | undefined,
+): ExplainedEndpoint["way"] => {
+  if (endpoint.kind === "tunnel" && isInMesh(source)) return { kind: "tunnel", identity: endpoint.identity };
+  return tls?.kind === "verified" ? { kind: "tls", hostname: tls.hostname } : { kind: "plaintext" };
 };
 
 const excluded = ({ namespace, name, node }: Workload, reason: string): ExplainedEndpoint => ({

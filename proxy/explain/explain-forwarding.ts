@@ -14,7 +14,7 @@ import { backendOf } from "../worker/http/backend-of.ts";
 import { pinnedBackend } from "../worker/http/session.ts";
 import { goesOnAsHttp2 } from "../worker/http/upstream-version.ts";
 import { explainServiceEndpoints, type Viewpoint } from "./explain-endpoints.ts";
-import { explainSession } from "./explain-session.ts";
+import { httpWay } from "./http-way.ts";
 import type { RequestAsked } from "./request-question.ts";
 
 /** What a rule does with a request, for each backend that chance may give it. */
@@ -79,7 +79,7 @@ const explainBackend = (
     mirrors: mirrorsOf(filters),
     version: goesOnAsHttp2(head, target) ? "HTTP/2" : "HTTP/1.1",
     retryConstraint: decision.retry && sharedGet(snapshot.backendPolicies, decision.backend.service)?.retryConstraint,
-    endpoints: explainServiceEndpoints(view, target, explainSession(snapshot, facts.fields, target, decision)),
+    endpoints: explainServiceEndpoints(view, target, httpWay(snapshot, facts.fields, target, decision)),
   };
 };
 

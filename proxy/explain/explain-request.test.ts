@@ -177,6 +177,19 @@ test("whoever is not in the mesh is neither routed nor known, and is judged so",
   });
 });
 
+test("endpoints outside of the mesh are reached as a policy says, or not at all", () => {
+  expect(explain("http://out/").outcome).toMatchObject({
+    endpoints: {
+      eligible: 1,
+      listed: [{ way: { kind: "tls", hostname: "out.example" }, verdict: { kind: "unguarded" } }],
+    },
+  });
+  expect(explain("https://out:80/").outcome).toMatchObject({ endpoints: { listed: [{ way: { kind: "plaintext" } }] } });
+  expect(explain("http://cut/").outcome).toMatchObject({
+    endpoints: { eligible: 0, listed: [{ excluded: "TLS is wanted, and it has no certificate" }] },
+  });
+});
+
 test("a headless Service stands for its pods, in the mesh or not", () => {
   expect(explain("http://headless:8080/").outcome).toMatchObject({
     endpoints: {

@@ -1,7 +1,6 @@
 import {
   type ExplainedOutcome,
   type ExplainedRoutes,
-  type ExplainedSession,
   MAX_LISTED,
   type RequestExplanation,
 } from "#mesh/admin/request-explanation.ts";
@@ -19,7 +18,7 @@ import { explainedRequest, explainForwarding } from "./explain-forwarding.ts";
 import { NO_ROUTE } from "../worker/http/mesh-error.ts";
 import { pinnedBackend } from "../worker/http/session.ts";
 import { explainedDestination, explainedService } from "./explained-destination.ts";
-import { explainSession } from "./explain-session.ts";
+import { type HttpWay, httpWay } from "./http-way.ts";
 import { explainProtocol } from "./explain-protocol.ts";
 import type { RequestAsked } from "./request-question.ts";
 import { resolveHost } from "./resolve-host.ts";
@@ -111,12 +110,11 @@ const NOT_CAPTURED = {
 
 type ServiceDestination = Extract<Destination, { kind: "service" }>;
 
-/** @param session undefined where nobody looks for one */
-const unrouted = (
-  view: Viewpoint,
-  destination: ServiceDestination,
-  session: ExplainedSession | undefined,
-): ExplainedOutcome => ({ kind: "unrouted", endpoints: explainServiceEndpoints(view, destination, session) });
+/** @param http undefined where nobody looks for requests */
+const unrouted = (view: Viewpoint, destination: ServiceDestination, http: HttpWay | undefined): ExplainedOutcome => ({
+  kind: "unrouted",
+  endpoints: explainServiceEndpoints(view, destination, http),
+});
 
 const explainRouting = (
   view: Viewpoint,
@@ -164,7 +162,7 @@ const routedOutcome = (
 ): ExplainedOutcome => {
   switch (decision.kind) {
     case "unrouted":
-      return unrouted(view, destination, explainSession(view.snapshot, facts.fields, destination, undefined));
+      return unrouted(view, destination, httpWay(view.snapshot, facts.fields, destination, undefined));
     case "not-found":
       return { kind: "error", rule: undefined, status: NO_ROUTE.status, reason: NO_ROUTE.message };
     case "redirect":

@@ -1,3 +1,4 @@
+import type { BackendPolicy, BackendTls } from "#mesh/routes/backend-policy.ts";
 import type { HttpRoute, PortRoutes } from "#mesh/routes/route.ts";
 import { type PortKey, portKey } from "#mesh/routes/route-table.ts";
 import { type AppProtocol, serviceHostname, type ServiceName, serviceName } from "#mesh/service.ts";
@@ -116,6 +117,11 @@ const REDIRECT = httpRoute({
 const ONLY_API = httpRoute({ name: "api", rules: [{ matches: [{ path: { type: "PathPrefix", value: "/api" } }] }] });
 
 const WEB = service("web");
+const tlsPolicy = (name: string, tls: BackendTls): readonly [ServiceName, BackendPolicy] => {
+  const policy = { service: keyOf(name), retryConstraint: undefined, sessionPersistence: undefined };
+  return [policy.service, { ...policy, tls: new Map([[80, tls]]) }];
+};
+
 /** A Service whose requests are split, redirected and refused, and pods of all sorts behind its backends. */
 export const splitMesh: Snapshot = snapshotWith({
   workloads: new Map(
@@ -129,6 +135,8 @@ export const splitMesh: Snapshot = snapshotWith({
       }),
       pod("v2-0", "v2", 20, { policies: ["shop/no-clients"] }),
       pod("v2-1", "v2", 21, { policies: ["shop/not-there"] }),
+      pod("out-0", "out", 40, { tunnel: "none" }),
+      pod("cut-0", "cut", 41, { tunnel: "none" }),
       pod("headless-0", "headless", 30),
       pod("headless-1", "headless", 31, { tunnel: "none" }),
     ].map((workload) => [workload.uid, workload]),
@@ -142,6 +150,8 @@ export const splitMesh: Snapshot = snapshotWith({
       service("raw", "tcp"),
       service("any", "unknown"),
       service("api"),
+      service("out"),
+      service("cut"),
     ].map((each) => [serviceName(each), each]),
   ),
   policies: new Map([
@@ -160,6 +170,8 @@ export const splitMesh: Snapshot = snapshotWith({
     ],
   ]),
   backendPolicies: new Map([
+    tlsPolicy("out", { kind: "verified", hostname: "out.example", subjectAltNames: [], roots: [] }),
+    tlsPolicy("cut", { kind: "unusable", reason: "it has no certificate" }),
     [
       keyOf("v1"),
       {
