@@ -68,7 +68,14 @@ test.each<[string, Fields, string]>([
 
 test("what is not known of session persistence is said, and no mistake", () => {
   const spec = { type: "Token" };
-  expect(readHttpRule({ sessionPersistence: spec }).ignored).toEqual(["sessionPersistence", "sessionPersistence.type"]);
+  expect(readHttpRule({ sessionPersistence: spec })).toMatchObject({
+    ignored: ["sessionPersistence.type"],
+    sessionPersistence: undefined,
+  });
+  expect(readHttpRule({ sessionPersistence: {} })).toMatchObject({
+    ignored: [],
+    sessionPersistence: { kind: "cookie" },
+  });
   expect(read({ sessionPersistence: spec }).unsupported.map(({ path }) => path)).toEqual([
     "spec.sessionPersistence.type",
   ]);

@@ -6,12 +6,12 @@ import { GRPC_FILTERS, routeFilters } from "./route-filter.ts";
 import {
   checkMatchCount,
   checkRuleNames,
-  ignoredFields,
   MAX_MATCHES,
   MAX_RULES,
   NO_TIMEOUTS,
   type RuleObject,
   ruleName,
+  sessionFields,
   weightedBackends,
 } from "./route-rule.ts";
 import { sessionPersistence } from "./session-persistence.ts";
@@ -91,7 +91,7 @@ const rule: Reader<GrpcRuleObject> = (value, path, problems) => {
     retry: undefined,
     unsupportedMatches,
     unsupportedFilters,
-    ignored: ignoredFields(rest.sessionPersistence, ignored),
+    ...sessionFields(rest.sessionPersistence, ignored),
   };
 };
 

@@ -6,7 +6,6 @@ import { HTTP_FILTERS, routeFilters } from "./route-filter.ts";
 import {
   checkMatchCount,
   checkRuleNames,
-  ignoredFields,
   MAX_MATCHES,
   MAX_RULES,
   NO_TIMEOUTS,
@@ -14,6 +13,7 @@ import {
   routeTimeouts,
   type RuleObject,
   ruleName,
+  sessionFields,
   weightedBackends,
 } from "./route-rule.ts";
 import { sessionPersistence } from "./session-persistence.ts";
@@ -67,7 +67,7 @@ const rule: Reader<HttpRuleObject> = (value, path, problems) => {
     backends: backendRefs,
     unsupportedMatches,
     unsupportedFilters,
-    ignored: ignoredFields(read.sessionPersistence, ignored),
+    ...sessionFields(read.sessionPersistence, ignored),
   };
   checkRule(found, path, problems);
   return found;

@@ -11,7 +11,7 @@ export interface RuleObject<Match> extends RouteRule<Match, BackendReference> {
   readonly unsupportedMatches: readonly Problem[];
   /** The same of its filters: requests that the rule is for are answered with an error. */
   readonly unsupportedFilters: readonly Problem[];
-  /** Fields that are read and have no effect yet. */
+  /** Fields that are not known in what they say, and have no effect. */
   readonly ignored: readonly string[];
 }
 
@@ -59,14 +59,14 @@ export const routeRetry: Reader<RouteRetry> = (value, path, problems) => {
   return { codes, attempts, backoffMs: backoff };
 };
 
-/** What is read of a rule and has no effect yet. */
-export const ignoredFields = (
+/** A session persistence of which something is not known is none, and what that is is said. */
+export const sessionFields = (
   session: SessionPersistence | undefined,
   unknown: readonly Problem[],
-): readonly string[] => [
-  ...(session ? ["sessionPersistence"] : []),
-  ...unknown.map(({ path }) => path.replace(/^.*?(?=sessionPersistence)/, "")),
-];
+): Pick<RuleObject<never>, "sessionPersistence" | "ignored"> => ({
+  sessionPersistence: unknown.length === 0 ? session : undefined,
+  ignored: unknown.map(({ path }) => path.replace(/^.*?(?=sessionPersistence)/, "")),
+});
 
 /** Names of rules tell them apart. */
 export const checkRuleNames = (rules: readonly RuleObject<unknown>[], path: string, problems: Problem[]): void => {
