@@ -5,9 +5,11 @@ import { BUFFERED_BYTES, type ByteStreamHandler, type Http1ByteStream } from "./
  * What is written to one tunnel after another is gathered here, until somebody writes to another one or whoever writes is done: a
  * tunnel copies what it is given, so that none needs room of its own.
  */
-const gathered = Buffer.allocUnsafeSlow(BUFFERED_BYTES);
-let gatheredBytes = 0;
-let gatheredFor: TunnelByteStream | undefined;
+const gathered: { readonly slab: Buffer; length: number; of: TunnelByteStream | undefined } = {
+  slab: Buffer.allocUnsafeSlow(BUFFERED_BYTES),
+  length: 0,
+  of: undefined,
+};
 
 /** A tunnel: what is written leaves as soon as whoever writes is done, and is gathered with other tunnels' by its connection. */
 export class TunnelByteStream implements Http1ByteStream {
@@ -39,12 +41,12 @@ export class TunnelByteStream implements Http1ByteStream {
 
   write(bytes: Uint8Array): void {
     if (this.#isEnding || this.#isGone) return;
-    if (gatheredFor !== this || gatheredBytes + bytes.length > gathered.length) gatheredFor?.sendGathered();
-    if (bytes.length > gathered.length) this.#send(bytes);
+    if (gathered.of !== this || gathered.length + bytes.length > BUFFERED_BYTES) gathered.of?.sendGathered();
+    if (bytes.length > BUFFERED_BYTES) this.#send(bytes);
     else {
-      gatheredFor = this;
-      gathered.set(bytes, gatheredBytes);
-      gatheredBytes += bytes.length;
+      gathered.of = this;
+      gathered.slab.set(bytes, gathered.length);
+      gathered.length += bytes.length;
     }
     this.#flushSoon();
   }
@@ -129,7 +131,7 @@ export class TunnelByteStream implements Http1ByteStream {
 
   readonly #flush = (): void => {
     this.#isFlushDue = false;
-    if (gatheredFor === this) this.sendGathered();
+    if (gathered.of === this) this.sendGathered();
     if (this.#isGone) return;
     if (this.#isEnding && !this.isFinished) {
       this.isFinished = true;
@@ -140,9 +142,9 @@ export class TunnelByteStream implements Http1ByteStream {
 
   /** Sends what was gathered for this tunnel. */
   sendGathered(): void {
-    const bytes = gathered.subarray(0, gatheredBytes);
-    gatheredBytes = 0;
-    gatheredFor = undefined;
+    const bytes = gathered.slab.subarray(0, gathered.length);
+    gathered.length = 0;
+    gathered.of = undefined;
     if (!this.#isGone && bytes.length > 0) this.#send(bytes);
   }
 
@@ -153,8 +155,8 @@ export class TunnelByteStream implements Http1ByteStream {
 
   /** Whoever ended it is told after it has returned. */
   #goneSoon(reason: string): void {
-    if (gatheredFor === this) gatheredFor = undefined;
-    if (gatheredFor === undefined) gatheredBytes = 0;
+    if (gathered.of === this) gathered.of = undefined;
+    if (gathered.of === undefined) gathered.length = 0;
     this.#isEnding = true;
     queueMicrotask(() => this.#gone(reason));
   }
@@ -162,8 +164,8 @@ export class TunnelByteStream implements Http1ByteStream {
   #gone(reason: string): void {
     if (this.#isGone) return;
     this.#isGone = true;
-    if (gatheredFor === this) gatheredFor = undefined;
-    if (gatheredFor === undefined) gatheredBytes = 0;
+    if (gathered.of === this) gathered.of = undefined;
+    if (gathered.of === undefined) gathered.length = 0;
     this.#handler.gone(reason);
   }
 }

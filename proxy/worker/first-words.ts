@@ -34,24 +34,27 @@ export const firstOfClient = async (
   socket: Socket,
   client: ByteStream,
   expected: Expected,
-): Promise<{ readonly spoken: Spoken; readonly client: ByteStream }> => {
+): Promise<{ readonly spoken: Spoken | "nothing"; readonly client: ByteStream }> => {
   if (expected === "opaque") return { spoken: "opaque", client };
-  const silenceMs = expected === "unknown" ? SILENCE_MS : settings.exchange.idleTimeoutMs;
+  const isUnknown = expected === "unknown";
   const first = await new Promise<First>((resolve) => {
-    const listening = new Listening(pod, expected, silenceMs, resolve);
+    const silenceMs = isUnknown ? SILENCE_MS : settings.exchange.idleTimeoutMs;
+    const listening = new Listening(pod, expected, silenceMs, isUnknown ? "opaque" : "nothing", resolve);
     listening.client = new SocketPeek(socket, listening.onClient);
   });
-  if (first.spoken === "opaque" && first.hasEnded)
-    return { spoken: "opaque", client: new EndedStream(client, first.bytes) };
-  return { spoken: first.spoken, client };
+  return { spoken: first.spoken, client: first.hasEnded ? new EndedStream(client, first.bytes) : client };
 };
 
 /** What was spoken first. */
 export interface First {
-  readonly spoken: Spoken;
+  /** `nothing`: the time was over, or the pod's. */
+  readonly spoken: Spoken | "nothing";
+  /** Of the client. */
   readonly bytes: Uint8Array;
   /** Whether the client has ended with them. */
   readonly hasEnded: boolean;
+  /** What an application said that ended at once. */
+  readonly lastOfApplication: Uint8Array | undefined;
 }
 
 /**
@@ -59,17 +62,19 @@ export interface First {
  * before it was asked speaks no HTTP.
  */
 export const firstOfBoth = (
+  { settings }: Pipeline,
   pod: ServedPod,
   expected: Expected,
   application: Socket,
   peekClient: (onBytes: OnFirstBytes) => { stop(): void },
 ): Promise<First> =>
   new Promise((resolve) => {
-    const listening = new Listening(pod, expected, undefined, resolve);
+    const listening = new Listening(pod, expected, settings.exchange.idleTimeoutMs, "nothing", resolve);
     listening.client = peekClient(listening.onClient);
-    if (!listening.isOver && expected === "unknown") {
-      listening.application = new SocketPeek(application, () => listening.over("opaque"));
-    }
+    if (listening.isOver || expected !== "unknown") return;
+    listening.application = new SocketPeek(application, (bytes, hasEnded) =>
+      listening.over("opaque", hasEnded ? bytes : undefined),
+    );
   });
 
 /** Waits for first bytes, for a bounded time, and as long as the pod is there. */
@@ -83,16 +88,23 @@ class Listening {
   readonly #exchange: Exchange;
   #bytes: Uint8Array = new Uint8Array(0);
   #hasEnded = false;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: NodeJS.Timeout;
 
-  constructor(pod: ServedPod, expected: Expected, silenceMs: number | undefined, resolve: (first: First) => void) {
+  /** @param silence what it means when nobody has said anything for so long */
+  constructor(
+    pod: ServedPod,
+    expected: Expected,
+    silenceMs: number,
+    silence: "opaque" | "nothing",
+    resolve: (first: First) => void,
+  ) {
     this.#pod = pod;
     this.#expected = expected;
     this.#resolve = resolve;
-    const stop = (): void => void this.over("opaque");
+    const stop = (): void => void this.over("nothing");
     this.#exchange = { stop, drain: stop };
     pod.exchanges.add(this.#exchange);
-    if (silenceMs !== undefined) this.#timer = setTimeout(stop, silenceMs);
+    this.#timer = setTimeout(() => this.over(silence), silenceMs);
   }
 
   readonly onClient: OnFirstBytes = (bytes, hasEnded) => {
@@ -110,14 +122,14 @@ class Listening {
   };
 
   /** Says what it is, once. */
-  over(spoken: Spoken): boolean {
+  over(spoken: First["spoken"], lastOfApplication?: Uint8Array): boolean {
     if (this.isOver) return true;
     this.isOver = true;
     clearTimeout(this.#timer);
     this.#pod.exchanges.delete(this.#exchange);
     this.client?.stop();
     this.application?.stop();
-    this.#resolve({ spoken, bytes: this.#bytes, hasEnded: this.#hasEnded });
+    this.#resolve({ spoken, bytes: this.#bytes, hasEnded: this.#hasEnded, lastOfApplication });
     return true;
   }
 }

@@ -27,7 +27,7 @@ import { EndedStream, PeekedStream, SocketPeek } from "./exchange/first-bytes.ts
 import { splice, type SpliceEnd } from "./exchange/splice.ts";
 import { tcpByteStream } from "./exchange/tcp-byte-stream.ts";
 import { guardInbound, guardOutbound } from "./guard/inbound.ts";
-import { expectedOutbound, firstOfBoth, firstOfClient } from "./first-words.ts";
+import { expectedOutbound, type First, firstOfBoth, firstOfClient } from "./first-words.ts";
 import { InboundHttp } from "./http/inbound-http.ts";
 import { OutboundHttp } from "./http/outbound-http.ts";
 import { serveHttp } from "./http/serve-http.ts";
@@ -59,6 +59,7 @@ export const serveOutbound = (mesh: Pipeline, pod: ServedPod, socket: Socket): P
     const destination = destinationOf(mesh.snapshot(), captured.destination);
     if (destination.kind === "refused") return { flag: "CONNECT", retry: "never", ...destination };
     const first = await firstOfClient(mesh, pod, socket, client, expectedOutbound(mesh.snapshot(), destination));
+    if (first.spoken === "nothing") return SILENT;
     if (first.spoken !== "opaque") {
       const handler = new OutboundHttp(mesh, pod, captured, record);
       return serveHttp(pod, socket, first.spoken, handler);
@@ -83,10 +84,14 @@ export const serveInbound = (mesh: Pipeline, pod: ServedPod, socket: Socket): Pr
     if ("reason" in application) return application;
     const expected = expectedAt(pod.workload, destination.port);
     if (expected === "opaque") return exchange(mesh, pod, record, client, tcpByteStream(application));
-    const first = await firstOfBoth(pod, expected, application, (onBytes) => new SocketPeek(socket, onBytes));
+    const first = await firstOfBoth(mesh, pod, expected, application, (onBytes) => new SocketPeek(socket, onBytes));
+    if (first.spoken === "nothing") {
+      application.destroy();
+      return SILENT;
+    }
     if (first.spoken === "opaque") {
       const stream = first.hasEnded ? new EndedStream(client, first.bytes) : client;
-      return exchange(mesh, pod, record, stream, tcpByteStream(application));
+      return exchange(mesh, pod, record, stream, applicationStream(application, first));
     }
     const way = { identity: undefined, source, destination, service: undefined };
     return serveHttp(pod, socket, first.spoken, new InboundHttp(mesh, pod, way, application, record));
@@ -199,19 +204,32 @@ const serveRequest = async (
     if (expected === "opaque") return exchange(mesh, pod, record, tunnel, tcpByteStream(application), release);
     let peeked: PeekedStream | undefined;
     const first = await firstOfBoth(
+      mesh,
       pod,
       expected,
       application,
       (onBytes) => (peeked = new PeekedStream(tunnel, onBytes)),
     );
     const client = peeked ?? tunnel;
-    if (first.spoken === "opaque") return exchange(mesh, pod, record, client, tcpByteStream(application), release);
+    if (first.spoken === "nothing") {
+      application.destroy();
+      return refuse(503, pod.isGone ? POD_GONE : SILENT);
+    }
+    if (first.spoken === "opaque") {
+      return exchange(mesh, pod, record, client, applicationStream(application, first), release);
+    }
     const handler = new InboundHttp(mesh, pod, { ...way, identity, service }, application, record, release);
     return serveHttp(pod, client, first.spoken, handler);
   } catch (error) {
     refuse(503, pod.isGone ? POD_GONE : MISTAKE);
     if (!pod.isGone) mesh.onMistake(pod, error);
   }
+};
+
+/** An application's bytes, from the first. */
+const applicationStream = (application: Socket, { lastOfApplication }: First): ByteStream => {
+  const stream = tcpByteStream(application);
+  return lastOfApplication ? new EndedStream(stream, lastOfApplication) : stream;
 };
 
 /** accept: somebody called the tunnel port. @returns whether there is a descriptor for it; if not, the connection has ended */
@@ -322,6 +340,13 @@ const CAPTURE_PROBLEMS: Readonly<Record<CaptureProblem, Failure>> = {
 const CALLER_GONE: Failure = { flag: "-", reason: "gone", message: "the caller gave up before it was answered" };
 
 const POD_GONE: Failure = { flag: "-", reason: "pod-gone", message: "the pod was withdrawn meanwhile" };
+
+const SILENT: UpstreamFailure = {
+  flag: "CONNECT",
+  reason: "idle-timeout",
+  message: "nobody said anything for too long",
+  retry: "never",
+};
 
 const MISTAKE: Failure = {
   flag: "CONNECT",
