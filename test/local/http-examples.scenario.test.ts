@@ -1,8 +1,11 @@
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { TestMesh } from "./test-mesh.ts";
+
+// Each starts a mesh and runs commands of seconds in it, on machines that may be busy.
+vi.setConfig({ testTimeout: 300_000 });
 
 const soon = { timeout: 60_000, interval: 500 };
 const ROOT = join(import.meta.dirname, "../..");
