@@ -8,18 +8,11 @@ import type { SocketAddress } from "#mesh/socket-address.ts";
 import type { SpiffeId } from "#mesh/spiffe-id.ts";
 import { wakeAt } from "#mesh/wake-at.ts";
 import type { Workload } from "#mesh/workload.ts";
-import { OPEN_FILES_REMEDY } from "../kernel/open-files.ts";
 import type { ByteStream } from "../tunnel/byte-stream.ts";
 import type { IncomingTunnel, TunnelServer } from "../tunnel/tunnel.ts";
 import { serveTunnels } from "../tunnel/tunnel-server.ts";
 import type { Budget } from "./accept/budget.ts";
-import {
-  type CapturedConnection,
-  type CaptureProblem,
-  ownAddress,
-  peerAddress,
-  readCaptured,
-} from "./accept/captured-connection.ts";
+import { type CapturedConnection, ownAddress, peerAddress, readCaptured } from "./accept/captured-connection.ts";
 import { connectDestination, type ConnectContext } from "./connect-destination.ts";
 import { readConnect } from "./exchange/connect-request.ts";
 import { expectedAt } from "./exchange/expected-protocol.ts";
@@ -27,6 +20,17 @@ import { EndedStream, PeekedStream, SocketPeek } from "./exchange/first-bytes.ts
 import { splice, type SpliceEnd } from "./exchange/splice.ts";
 import { tcpByteStream } from "./exchange/tcp-byte-stream.ts";
 import { guardInbound, guardOutbound } from "./guard/inbound.ts";
+import {
+  CALLER_GONE,
+  CAPTURE_PROBLEMS,
+  type Failure,
+  MISTAKE,
+  noPlace,
+  POD_GONE,
+  SILENT,
+  TOO_MANY_OPEN_FILES,
+  tooManyTunnelConnections,
+} from "./failures.ts";
 import { expectedOutbound, type First, firstOfBoth, firstOfClient } from "./first-words.ts";
 import { InboundHttp } from "./http/inbound-http.ts";
 import { OutboundHttp } from "./http/outbound-http.ts";
@@ -328,52 +332,6 @@ const startRecord = (mesh: Pipeline, socket: Socket, direction: "inbound" | "out
   const record = new ConnectionRecord(mesh.vitals, { direction, traceId: newTraceId(), source, destination });
   return { client, record, captured };
 };
-
-/** Why a connection is not served, as telemetry names it. */
-type Failure = Pick<UpstreamFailure, "flag" | "reason" | "message">;
-
-const CAPTURE_PROBLEMS: Readonly<Record<CaptureProblem, Failure>> = {
-  "self-call": { flag: "CONNECT", reason: "self-call", message: "a port of the proxy itself was called" },
-  gone: { flag: "CONNECT", reason: "gone", message: "the client was gone before it was looked at" },
-};
-
-const CALLER_GONE: Failure = { flag: "-", reason: "gone", message: "the caller gave up before it was answered" };
-
-const POD_GONE: Failure = { flag: "-", reason: "pod-gone", message: "the pod was withdrawn meanwhile" };
-
-const SILENT: UpstreamFailure = {
-  flag: "CONNECT",
-  reason: "idle-timeout",
-  message: "nobody said anything for too long",
-  retry: "never",
-};
-
-const MISTAKE: Failure = {
-  flag: "CONNECT",
-  reason: "internal-error",
-  message: "a mistake of the proxy's; see its log",
-};
-
-const tooMany = ({ pod, connections }: ServedPod): Failure => ({
-  flag: "CONNECT",
-  reason: "too-many-connections",
-  message: `${pod.namespace}/${pod.name} has ${connections.used} connections, which is its limit`,
-});
-
-const TOO_MANY_OPEN_FILES: Failure = {
-  flag: "CONNECT",
-  reason: "too-many-open-files",
-  message: `the worker may open no more files; ${OPEN_FILES_REMEDY}`,
-};
-
-const noPlace = (pod: ServedPod, missing: "full" | "too-many-open-files"): Failure =>
-  missing === "full" ? tooMany(pod) : TOO_MANY_OPEN_FILES;
-
-const tooManyTunnelConnections = ({ pod, tunnelConnections }: ServedPod): Failure => ({
-  flag: "CONNECT",
-  reason: "too-many-tunnel-connections",
-  message: `${pod.namespace}/${pod.name} has ${tunnelConnections.used} tunnel connections, which is its limit`,
-});
 
 /** guard and upstream of both inbound ways: may this caller, and then the application, from the caller's own address. */
 const admit = async (
