@@ -15,6 +15,8 @@ import type { MeshError } from "./mesh-error.ts";
 
 /** As much of a copy waits, in bytes, for an endpoint that is slower than the request's own; beyond it the copy is given up. */
 const MAX_WAITING_BYTES = 64 * 1024;
+/** A mirror that has not answered by then has lost its copy: nobody else would ever end it. */
+const PATIENCE_MS = 30_000;
 /** Copies of one pod that are under way at a time; what is mirrored beyond them gets none. */
 const MAX_COPIES = 256;
 
@@ -56,8 +58,9 @@ const mirror = (
 };
 
 /** One copy on its way. */
-class Copy implements HttpWriter {
+export class Copy implements HttpWriter {
   readonly #caller: Caller;
+  readonly #timer: NodeJS.Timeout;
   readonly #request: HttpRequest;
   readonly #changes: HeadChanges;
   #writer: HttpWriter | undefined;
@@ -68,10 +71,11 @@ class Copy implements HttpWriter {
   #trailers: readonly Field[] = [];
   #isOver = false;
 
-  constructor(caller: Caller, request: HttpRequest, changes: HeadChanges, attempts: EndpointAttempts) {
+  constructor(caller: Caller, request: HttpRequest, changes: HeadChanges, attempts: Pick<EndpointAttempts, "connect">) {
     this.#caller = caller;
     this.#request = request;
     this.#changes = changes;
+    this.#timer = setTimeout(() => this.reset(ERROR_CODE.cancel, "the mirror did not answer in time"), PATIENCE_MS);
     underWay.set(caller.pod, (underWay.get(caller.pod) ?? 0) + 1);
     Promise.resolve(attempts.connect()).then(
       (made) => this.#connected(made),
@@ -162,6 +166,7 @@ class Copy implements HttpWriter {
   #over(): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    clearTimeout(this.#timer);
     this.#waiting = [];
     this.#waitingBytes = 0;
     underWay.set(this.#caller.pod, (underWay.get(this.#caller.pod) ?? 1) - 1);
