@@ -15,6 +15,12 @@ import type {
   HttpWriter,
 } from "./message.ts";
 
+/**
+ * How many streams a server is presumed to allow before it has said so: no server should allow less (RFC 9113 section 6.5.2), and
+ * one that is sent many more refuses them, or takes it for a flood.
+ */
+const PRESUMED_STREAMS = 100;
+
 /** Sends requests in HTTP/2, as many at a time as the server lets us. */
 export class Http2Client implements HttpClientConnection {
   readonly version = "2";
@@ -39,7 +45,9 @@ export class Http2Client implements HttpClientConnection {
   }
 
   get room(): number {
-    return this.#isLeaving ? 0 : this.#transport.connection.room;
+    if (this.#isLeaving) return 0;
+    const { connection } = this.#transport;
+    return connection.isReady ? connection.room : Math.max(0, PRESUMED_STREAMS - connection.openStreams);
   }
 
   get open(): number {

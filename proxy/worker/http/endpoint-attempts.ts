@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
 import type { Permit } from "#mesh/policies/authorization.ts";
 import { type BackendTls, tlsOf } from "#mesh/routes/backend-policy.ts";
@@ -28,9 +29,17 @@ import type { Endpoint } from "../select/endpoint.ts";
 import type { ServedPod } from "../served-pod.ts";
 import { connectDirect } from "../upstream/direct.ts";
 import { secureEndpoint, tlsKey } from "../upstream/endpoint-tls.ts";
+import { NoSocketError } from "../upstream/socket-stock.ts";
 import { upstreamFailure, type UpstreamFailure } from "../upstream/failure.ts";
 import { ENDPOINT_HTTP1, ENDPOINT_HTTP2 } from "./http-settings.ts";
-import { ERROR_FIELD, GRPC_CODES, type MeshError, UNREACHED_CODES, upstreamError } from "./mesh-error.ts";
+import {
+  ERROR_FIELD,
+  GRPC_CODES,
+  type MeshError,
+  TOO_MANY_OPEN_FILES,
+  UNREACHED_CODES,
+  upstreamError,
+} from "./mesh-error.ts";
 import type { Session } from "./session.ts";
 import { withoutError } from "./trusted-fields.ts";
 import { goesOnAsHttp2 } from "./upstream-version.ts";
@@ -175,12 +184,7 @@ export class EndpointAttempts {
     const tls = this.#tlsOf(endpoint);
     return http.open(this.#keyOf(endpoint, tls), isHttp2, async (handler) => {
       if (endpoint.kind !== "tunnel") {
-        const socket = await connectDirect(
-          this.#pod.stocks,
-          endpoint.address,
-          dialLimits(this.#mesh, this.#pod),
-          permit,
-        );
+        const socket = await this.#connectDirect(endpoint);
         if (!tls) return client(socket, isHttp2, handler);
         return client(await secureEndpoint(socket, tls, isHttp2 ? "h2" : "http/1.1", this.#pod.gone), isHttp2, handler);
       }
@@ -200,6 +204,21 @@ export class EndpointAttempts {
       connection = client(tunnel, isHttp2, handler);
       return connection;
     });
+  }
+
+  /** A pooled connection outlives those of clients: its descriptor counts by itself. */
+  async #connectDirect({ address }: Endpoint): Promise<Socket> {
+    const release = this.#mesh.descriptors.take();
+    if (!release) throw new NoSocketError(TOO_MANY_OPEN_FILES.message);
+    try {
+      const limits = dialLimits(this.#mesh, this.#pod);
+      const socket = await connectDirect(this.#pod.stocks, address, limits, this.#permit);
+      socket.once("close", release);
+      return socket;
+    } catch (error) {
+      release();
+      throw error;
+    }
   }
 
   get #isHttp2(): boolean {

@@ -190,6 +190,27 @@ describe("an endpoint", () => {
     expect([closed.mock.calls.length, onOver.mock.calls.length]).toEqual([1, 1]);
   });
 
+  test("whose connection others have filled meanwhile is connected once more", async () => {
+    const [full, other] = [new FakeConnection(), new FakeConnection()];
+    full.room = 0;
+    const connections = [full, full, other];
+    const connect = () => Promise.resolve(connections.shift() ?? other);
+    const { answer, line, forwarding } = forwarded({}, { connect });
+    await vi.waitFor(() => expect(other.exchanges.length).toBe(1));
+    forwarding.end([]);
+    other.last.answers(200);
+    expect([full.exchanges.length, answer.said]).toEqual([0, ["200", "end"]]);
+    expect(line()).toMatchObject({ attempts: 1 });
+  });
+
+  test("whose connections are always full is told as such", async () => {
+    const full = new FakeConnection();
+    full.room = 0;
+    full.error = new Error("no room");
+    const { answer } = forwarded({}, { connect: () => Promise.resolve(full) });
+    await vi.waitFor(() => expect(answer.said[0]).toBe("502"));
+  });
+
   test("whose connecting throws what it should not is answered for, and the mistake is told", async () => {
     const mistake = new Error("ours");
     const { answer, onMistake, line } = forwarded({}, { connect: () => Promise.reject(mistake) });

@@ -58,6 +58,8 @@ const MAX_REPLAYED_BYTES = 64 * 1024;
 const MAX_UNSEEN_BYTES = 16 * 1024;
 /** How often a request that the other side has not looked at is sent again. */
 const MAX_REFUSALS = 2;
+/** How often others may have taken the room of a connection that was waited for. */
+const MAX_CROWDED = 32;
 const DEFAULT_BACKOFF_MS = 25;
 
 /**
@@ -77,6 +79,7 @@ export class Forwarding implements HttpReader {
   #attempt: Attempt | undefined;
   #attempts = 0;
   #refusals = 0;
+  #crowded = 0;
   /** Came from the client and was not handed on. */
   #owedToClient = 0;
   /** Came from the endpoint and was not handed on. */
@@ -152,6 +155,10 @@ export class Forwarding implements HttpReader {
     this.#attempts += 1;
     const attempt = new Attempt(this);
     this.#attempt = attempt;
+    this.#connect(attempt);
+  }
+
+  #connect(attempt: Attempt): void {
     const connection = this.#plan.connect();
     if (!(connection instanceof Promise)) return this.#connected(attempt, connection);
     connection
@@ -168,6 +175,10 @@ export class Forwarding implements HttpReader {
     if ("code" in made) {
       attempt.isOver = true;
       return this.#failAttempt(made);
+    }
+    if (made.room === 0 && this.#crowded < MAX_CROWDED) {
+      this.#crowded += 1;
+      return this.#connect(attempt);
     }
     const { request, changes, record, timeouts } = this.#plan;
     record.noteAttempt();

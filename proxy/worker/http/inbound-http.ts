@@ -30,7 +30,7 @@ import { RequestRecord } from "../vitals/request-record.ts";
 import { refuse } from "./refuse.ts";
 import { Forwarding } from "./forwarding.ts";
 import { ENDPOINT_HTTP1, ENDPOINT_HTTP2 } from "./http-settings.ts";
-import { type MeshError, upstreamError } from "./mesh-error.ts";
+import { type MeshError, TOO_MANY_OPEN_FILES, upstreamError } from "./mesh-error.ts";
 import type { RequestHandler } from "./serve-http.ts";
 import { arrivingChanges, claimedRequestId, withoutError } from "./trusted-fields.ts";
 import { asUuid } from "./request-id.ts";
@@ -43,8 +43,11 @@ export interface InboundWay extends CapturedConnection {
   readonly service: Service | undefined;
 }
 
-/** A connection to the application that was idle for so long may be at its end: it is asked once more before it is used. */
-const DOUBTFUL_AFTER_MS = 500;
+/**
+ * A connection to the application on which nothing was asked for so long may be at its end: it is looked at before it is used.
+ * Requests that follow one another at once do not wait for that.
+ */
+const DOUBTFUL_AFTER_MS = 20;
 
 /** Requests to a pod on one connection or tunnel. */
 export class InboundHttp implements RequestHandler {
@@ -196,6 +199,8 @@ class Application {
   /** Connected and not used yet. */
   #socket: Socket | undefined;
   readonly #connections = new Set<HttpClientConnection>();
+  /** One in HTTP/2 that is being made: whoever comes meanwhile waits for it. */
+  #dialing: Promise<HttpClientConnection | MeshError> | undefined;
   /** When a request was sent last. */
   #usedAt = Number.NEGATIVE_INFINITY;
   #isClosed = false;
@@ -212,8 +217,10 @@ class Application {
     const now = this.#mesh.vitals.now();
     const isDoubtful = now - this.#usedAt >= DOUBTFUL_AFTER_MS;
     this.#usedAt = now;
+    // What nobody reads has no end.
+    this.#adoptFirst(isHttp2);
     if (isDoubtful) return this.#connectAfterLook(isHttp2, permit);
-    return this.#find(isHttp2) ?? this.#dial(isHttp2, permit);
+    return this.#find() ?? this.#make(isHttp2, permit);
   }
 
   close(): void {
@@ -225,25 +232,49 @@ class Application {
   /** An end that the application has said is in our kernel already: one turn of the event loop brings it to us. */
   async #connectAfterLook(isHttp2: boolean, permit: Permit): Promise<HttpClientConnection | MeshError> {
     await nextTurn();
-    return this.#find(isHttp2) ?? (await this.#dial(isHttp2, permit));
+    return this.#find() ?? (await this.#make(isHttp2, permit));
   }
 
-  #find(isHttp2: boolean): HttpClientConnection | undefined {
-    for (const connection of this.#connections) if (connection.room > 0) return connection;
+  #adoptFirst(isHttp2: boolean): void {
     const socket = this.#socket;
     this.#socket = undefined;
-    return socket && !socket.destroyed && !socket.readableEnded ? this.#adopt(socket, isHttp2) : undefined;
+    if (socket && !socket.destroyed && !socket.readableEnded) this.#adopt(socket, isHttp2);
+  }
+
+  #find(): HttpClientConnection | undefined {
+    for (const connection of this.#connections) if (connection.room > 0) return connection;
+    return undefined;
+  }
+
+  /** In HTTP/1.1 for one request, in HTTP/2 for all that wait. */
+  async #make(isHttp2: boolean, permit: Permit): Promise<HttpClientConnection | MeshError> {
+    if (!isHttp2) return this.#dial(isHttp2, permit);
+    while (this.#dialing) {
+      const shared = await this.#dialing;
+      if ("code" in shared || shared.room > 0) return shared;
+    }
+    const dialing = this.#dial(isHttp2, permit);
+    this.#dialing = dialing;
+    try {
+      return await dialing;
+    } finally {
+      this.#dialing = undefined;
+    }
   }
 
   async #dial(isHttp2: boolean, permit: Permit): Promise<HttpClientConnection | MeshError> {
     const limits = { timeoutMs: this.#mesh.settings.upstream.connectTimeoutMs, signal: this.#pod.gone };
     const { source, destination } = this.#way;
+    const release = this.#mesh.descriptors.take();
+    if (!release) return TOO_MANY_OPEN_FILES;
     try {
       const socket = await connectApplication(this.#pod.stocks, source, destination, limits, permit);
+      socket.once("close", release);
       if (!this.#isClosed) return this.#adopt(socket, isHttp2);
       socket.destroy();
       return upstreamError("gone", "the caller gave up before it was answered");
     } catch (error) {
+      release();
       const { reason, message } = upstreamFailure(error);
       return upstreamError(reason, message);
     }

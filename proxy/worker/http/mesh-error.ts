@@ -79,6 +79,15 @@ export const response = (
 const percentEncode = (text: string): string =>
   text.replaceAll(/[^\x20-\x24\x26-\x7e]/gu, (character) => encodeURIComponent(character));
 
+/** The worker has no descriptor for another connection. */
+export const TOO_MANY_OPEN_FILES: MeshError = {
+  status: 503,
+  grpcStatus: "UNAVAILABLE",
+  code: "too-many-open-files",
+  message: "the proxy may open no more files; its log says more",
+  flag: "UF",
+};
+
 /** What the mesh says when the way to an endpoint failed, whatever the reason. */
 export const upstreamError = (code: string, message: string, flag: HttpResponseFlag = "UF"): MeshError => ({
   status: 503,

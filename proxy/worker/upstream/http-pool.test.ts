@@ -105,3 +105,30 @@ test("with the pod all of them are gone at once", async () => {
   pool.close();
   expect(made[0]?.connection.destroyed).toBe("the pod is gone");
 });
+
+test("beyond 1,000 another takes the place of the oldest that carries nothing", async () => {
+  const { pool, made, dial } = pooling();
+  const reader = {
+    ...Object.fromEntries(["data", "end", "writable", "reset", "informational", "head"].map((name) => [name, vi.fn()])),
+  };
+  const busy = await pool.open("busy", false, dial("1.1"));
+  busy.request({} as never, { remove: new Set(), add: [] }, reader as never);
+  for (let count = 1; count < 1_000; count++) await pool.open(`other ${count}`, false, dial("1.1"));
+  const drained = () => made.flatMap(({ connection }, index) => (connection.isDrained ? [index] : []));
+  expect(drained()).toEqual([]);
+  await pool.open("last", false, dial("1.1"));
+  expect(drained()).toEqual([1]);
+});
+
+test("what is being made when the pod is gone goes with it", async () => {
+  const { pool, made, dial } = pooling();
+  const making = Promise.withResolvers<void>();
+  const late = pool.open("a", false, async (handler) => {
+    await making.promise;
+    return dial("1.1")(handler);
+  });
+  pool.close();
+  making.resolve();
+  await late;
+  expect(made[0]?.connection.destroyed).toBe("the pod is gone");
+});

@@ -3,6 +3,11 @@ import type { HttpClientConnection, HttpClientHandler } from "../../http/message
 /** Makes one connection. What happens on it has to be told, also that it takes no more than those who wait for it. */
 export type DialHttp = (handler: HttpClientHandler) => Promise<HttpClientConnection>;
 
+/** Where a pod has so many, another takes the place of the oldest that carries nothing. */
+const MAX_KEPT = 1_000;
+
+const POD_GONE = "the pod is gone";
+
 /** The connections to one endpoint. */
 interface Group {
   /** In HTTP/1.1 those that are free: the last that became so is taken first, and those that are not needed grow old. */
@@ -21,6 +26,7 @@ export class HttpPool {
   readonly #idleSince = new WeakMap<HttpClientConnection, number>();
   readonly #now: () => number;
   #isDraining = false;
+  #isClosed = false;
 
   /** @param now milliseconds of a clock that only goes forward */
   constructor(now: () => number) {
@@ -48,7 +54,8 @@ export class HttpPool {
   }
 
   /**
-   * Makes a connection, or waits for the one that is being made where it may be shared.
+   * Makes a connection, or waits for the one that is being made where it may be shared. Those that waited together may have taken
+   * all of its room when it is one's turn.
    * @throws what `dial` throws
    */
   async open(key: string, isShared: boolean, dial: DialHttp): Promise<HttpClientConnection> {
@@ -82,11 +89,12 @@ export class HttpPool {
   }
 
   close(): void {
-    this.#isDraining = true;
-    for (const connection of this.#all) connection.destroy("the pod is gone");
+    this.#isDraining = this.#isClosed = true;
+    for (const connection of this.#all) connection.destroy(POD_GONE);
   }
 
   async #dial(key: string, dial: DialHttp): Promise<HttpClientConnection> {
+    if (this.#all.size >= MAX_KEPT) this.#makeRoom();
     let connection: HttpClientConnection | undefined;
     let [isLeaving, isGone] = [false, false];
     const made = await dial({
@@ -109,10 +117,19 @@ export class HttpPool {
     connection = made;
     if (isGone) return made;
     this.#all.add(made);
+    if (this.#isClosed) made.destroy(POD_GONE);
     // What still comes while it drains, or what carries the connection, has one of its own, which ends after it.
     const isShared = made.version === "2";
     if (isShared && !this.#isDraining && !isLeaving) this.#group(key).connections.push(made);
     return made;
+  }
+
+  #makeRoom(): void {
+    for (const connection of this.#all) {
+      if (connection.open > 0) continue;
+      this.#all.delete(connection);
+      return connection.drain();
+    }
   }
 
   #remove(key: string, connection: HttpClientConnection): void {
