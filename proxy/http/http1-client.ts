@@ -17,6 +17,9 @@ import type {
   HttpWriter,
 } from "./message.ts";
 
+/** A connection on which nothing moved for so long may be at its end. */
+const DOUBTFUL_AFTER_MS = 20;
+
 /** Sends requests in HTTP/1.1, one at a time. */
 export class Http1Client implements HttpClientConnection {
   readonly version = "1.1";
@@ -26,8 +29,19 @@ export class Http1Client implements HttpClientConnection {
   /** When what the server said of its patience is over, on `performance.now`'s clock. */
   #freshUntil = Number.POSITIVE_INFINITY;
   #announcedMs: number | undefined;
+  /** On the same clock. */
+  #restsSince = performance.now();
 
-  constructor(carrier: Http1Carrier, settings: Http1ClientSettings, handler: HttpClientHandler) {
+  /**
+   * @param hasEnded tells whether the server has ended the connection, before the event loop does: asked before a request leaves on
+   *   a connection that was idle for a while
+   */
+  constructor(
+    carrier: Http1Carrier,
+    settings: Http1ClientSettings,
+    handler: HttpClientHandler,
+    hasEnded: () => boolean = () => false,
+  ) {
     this.#handler = handler;
     this.#connection = new Http1ClientConnection(carrier, settings, {
       idle: () => this.#onIdle(),
@@ -35,6 +49,7 @@ export class Http1Client implements HttpClientConnection {
         this.#leave();
         handler.closed(reason);
       },
+      hasEnded: () => performance.now() - this.#restsSince >= DOUBTFUL_AFTER_MS && hasEnded(),
     });
   }
 
@@ -76,7 +91,8 @@ export class Http1Client implements HttpClientConnection {
 
   #onIdle(): void {
     if (this.#isLeaving) return this.#connection.destroy("no more requests");
-    if (this.#announcedMs !== undefined) this.#freshUntil = performance.now() + this.#announcedMs;
+    this.#restsSince = performance.now();
+    if (this.#announcedMs !== undefined) this.#freshUntil = this.#restsSince + this.#announcedMs;
     this.#handler.idle();
   }
 

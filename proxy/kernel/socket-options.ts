@@ -20,6 +20,7 @@ export const SO_MARK: SocketOption = { level: SOL_SOCKET, number: 36, name: "SO_
 export const TCP_NODELAY: SocketOption = { level: SOL_TCP, number: 1, name: "TCP_NODELAY" };
 export const TCP_KEEPIDLE: SocketOption = { level: SOL_TCP, number: 4, name: "TCP_KEEPIDLE" };
 export const TCP_KEEPINTVL: SocketOption = { level: SOL_TCP, number: 5, name: "TCP_KEEPINTVL" };
+export const TCP_INFO: SocketOption = { level: SOL_TCP, number: 11, name: "TCP_INFO" };
 export const IP_TRANSPARENT: SocketOption = { level: SOL_IP, number: 19, name: "IP_TRANSPARENT" };
 export const IP_BIND_ADDRESS_NO_PORT: SocketOption = { level: SOL_IP, number: 24, name: "IP_BIND_ADDRESS_NO_PORT" };
 /** Linux 6.3 and newer. */

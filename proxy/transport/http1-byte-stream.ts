@@ -15,6 +15,8 @@ export interface ByteStreamHandler {
   writable(): void;
   /** The peer does not take what was written, until {@link writable}. */
   blocked(): void;
+  /** Asked before something leaves: whether it may. */
+  mayLeave?(): boolean;
   /** What was written has left, and our end after it. */
   finished?(): void;
   /** The stream is gone. Called once; nothing follows. */
@@ -158,7 +160,10 @@ export class DuplexByteStream implements Http1ByteStream {
     this.#isFlushDue = false;
     const duplex = this.#duplex;
     if (this.#isGone || duplex.destroyed || duplex.writableNeedDrain) return;
-    if (this.#output.length > 0) this.#send(this.#output.take());
+    if (this.#output.length > 0) {
+      if (this.#handler.mayLeave?.() === false) return;
+      this.#send(this.#output.take());
+    }
     if (this.#isResting) this.#output.trim();
     if (this.#isEnding) {
       duplex.end();

@@ -17,6 +17,8 @@ export interface Http1ClientHandler {
   idle(): void;
   /** The connection is gone, and its exchange was told before. Called once. */
   closed(reason: string): void;
+  /** Asked before the first byte of a request leaves: whether the server has ended the connection, as far as anybody knows. */
+  hasEnded?(): boolean;
 }
 
 /**
@@ -53,6 +55,7 @@ export class Http1ClientConnection {
       ended: () => this.#onEnded(),
       writable: () => this.#onWritable(),
       blocked: () => this.#deadline.set(settings.patience.contentIdleMs),
+      mayLeave: () => this.#mayLeave(),
       gone: (reason) => this.#onGone(reason),
     });
     this.#writer = new RequestWriter((bytes) => this.#stream.write(bytes));
@@ -170,6 +173,13 @@ export class Http1ClientConnection {
     }
     this.#phase = "closed";
     this.#stream.destroy("the server closed the connection");
+  }
+
+  /** A request that would meet its connection's end has not been sent, and can be sent on another. */
+  #mayLeave(): boolean {
+    if (this.#exchange?.isUnsent !== true || this.#handler.hasEnded?.() !== true) return true;
+    this.#breakOff(unsent("the server closed the connection"));
+    return false;
   }
 
   #onHead(head: ReceivedResponseHead): void {

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { AMBIENT, namespace, pod, service, sleeper } from "../local/yaml.ts";
 import type { Report, Seen } from "../programs/http-app.ts";
+import type { RaceResult } from "../programs/http-race.ts";
 import type { Heard, Http2Probe, Probe, Step } from "../programs/http-probe.ts";
 import { onNode, serviceAccount, TalkingPods } from "./talking-pods.ts";
 
@@ -54,11 +55,18 @@ const mesh = new TalkingPods({
     sleeper("shop/client", { annotations: onNode(1), spec: { serviceAccountName: "client" } }),
     app("web"),
     app("late"),
+    serviceAccount("shop/answers"),
+    pod("shop/answers", ["node", join(PROGRAMS, "http-cases.ts"), "serve", "8096"], {
+      labels: { app: "answers" },
+      annotations: onNode(2),
+      spec: { serviceAccountName: "answers" },
+    }),
     sleeper("outside/stranger", { annotations: onNode(1) }),
   ].join(""),
   "services.yaml": [
     service("shop/web", { selector: { app: "web" }, ports: PORTS }),
     service("shop/late", { selector: { app: "late" }, ports: PORTS }),
+    service("shop/answers", { selector: { app: "answers" }, ports: [{ name: "http", port: 8096 }] }),
     service("shop/nobody", { selector: { app: "nobody" }, ports: [{ name: "http", port: 80 }] }),
     service("shop/closed", { selector: { app: "web" }, ports: [{ name: "http", port: 80, targetPort: 9 }] }),
     service("shop/routed", { selector: { app: "web" }, ports: [{ name: "http", port: 80, targetPort: 8090 }] }),
@@ -365,6 +373,65 @@ describe("an answer of the mesh says so, and why", () => {
     const [heard] = await raw("shop/client", 8090, once("/fine"));
     expect(heard?.text).not.toMatch(/x-heddle-error/i);
   });
+});
+
+describe.each(CALLERS)("the tables of cases of HTTP/1, from %s", (from) => {
+  const cases = async (what: "requests" | "answers", name: string, port: number): Promise<unknown> => {
+    const host = await hostOf(from, name);
+    const said = await mesh.exec(from, "node", join(PROGRAMS, "http-cases.ts"), what, host, String(port));
+    return (JSON.parse(said) as { readonly problems: unknown }).problems;
+  };
+
+  test("what the codec refuses of requests is refused, what it accepts arrives unchanged", async () => {
+    expect(await cases("requests", "web", 8090)).toEqual([]);
+  });
+
+  test("the same holds for answers", async () => {
+    expect(await cases("answers", "answers", 8096)).toEqual([]);
+  });
+});
+
+describe("an application that ends idle connections", () => {
+  /** As http-app.ts does it where nothing else is said. */
+  const IDLE_MS = 200;
+  const [CONNECTIONS, REQUESTS] = [10, 40];
+
+  test.each([
+    ["without a word", 8093, "shop/client"],
+    ["as it has said", 8094, "shop/client"],
+    ["without a word, called in clear", 8093, "outside/stranger"],
+  ] as const)("%s causes no error, and nothing reaches it twice", async (_, port, from) => {
+    const before = (await report()).counts;
+    const host = await hostOf(from, "web");
+    const args = [host, port, IDLE_MS, CONNECTIONS, REQUESTS].map(String);
+    const said = await mesh.exec(from, "node", join(PROGRAMS, "http-race.ts"), ...args);
+    expect(JSON.parse(said) as RaceResult).toEqual({
+      ok: CONNECTIONS * REQUESTS,
+      posts: (CONNECTIONS * REQUESTS) / 2,
+      failures: [],
+    });
+    const { counts } = await report();
+    const times = Object.entries(counts).map(([id, count]) => count - (before[id] ?? 0));
+    expect(times).toHaveLength((CONNECTIONS * REQUESTS) / 2);
+    expect(times.filter((count) => count !== 1)).toEqual([]);
+  });
+});
+
+test("hundreds of requests at once to an endpoint that nobody has called yet are all answered", async () => {
+  const script = `
+    const { connect } = require("node:http2");
+    const sessions = Array.from({ length: 4 }, () => connect("http://late:8092"));
+    const one = (session) => new Promise((resolve) => {
+      const stream = session.request({ ":path": "/cold" });
+      let status; stream.on("response", (head) => (status = head[":status"])).resume();
+      stream.on("error", () => {}).on("close", () => resolve(status + " " + stream.rstCode));
+    });
+    Promise.all(sessions.flatMap((session) => Array.from({ length: 100 }, () => one(session)))).then((ends) => {
+      for (const session of sessions) session.destroy();
+      const counts = {}; for (const end of ends) counts[end] = (counts[end] ?? 0) + 1;
+      console.log(JSON.stringify(counts));
+    });`;
+  expect(JSON.parse(await mesh.exec("shop/client", "node", "-e", script))).toEqual({ "200 0": 400 });
 });
 
 test("a policy that comes while a connection is open is in force for its next request", async () => {

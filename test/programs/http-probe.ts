@@ -64,7 +64,8 @@ const play = ({ host, port, steps = [] }: Probe): Promise<Heard> =>
       wake();
     });
     const wait = async (isThere: () => boolean): Promise<void> => {
-      while (!isThere() && !ended) {
+      for (;;) {
+        if (isThere() || ended) return;
         await new Promise<void>((go) => {
           wake = go;
         });
@@ -104,10 +105,13 @@ const play = ({ host, port, steps = [] }: Probe): Promise<Heard> =>
 const request = ({ host, port }: Probe, { headers, content, isOpen, trailers, cancelsAfterMs }: Http2Probe) =>
   new Promise<Heard>((resolve) => {
     const session = connectHttp2(`http://${host}:${port}`);
-    const stream = session.request({ ":method": "GET", ...headers } as never, {
-      endStream: content === undefined && isOpen !== true && !trailers,
-      waitForTrailers: trailers !== undefined,
-    });
+    const stream = session.request(
+      { ":method": "GET", ...headers },
+      {
+        endStream: content === undefined && isOpen !== true && !trailers,
+        waitForTrailers: trailers !== undefined,
+      },
+    );
     let text = "";
     let status: number | undefined;
     let [heads, tails]: Record<string, string>[] = [{}, {}];

@@ -1,4 +1,4 @@
-import type { Socket } from "node:net";
+import { Socket } from "node:net";
 import { Duplex } from "node:stream";
 import type { Permit } from "#mesh/policies/authorization.ts";
 import { type BackendTls, tlsOf } from "#mesh/routes/backend-policy.ts";
@@ -9,6 +9,7 @@ import { serviceName } from "#mesh/service.ts";
 import { sharedGet } from "#mesh/shared-map.ts";
 import { formatSocketAddress } from "#mesh/socket-address.ts";
 import type { Field } from "#wire/field.ts";
+import { hasPeerEnded } from "../../kernel/peer-end.ts";
 import { asDuplex } from "../../http/byte-stream-duplex.ts";
 import { Http1Client } from "../../http/http1-client.ts";
 import { Http2Client } from "../../http/http2-client.ts";
@@ -257,7 +258,7 @@ const poolKey = (endpoint: Endpoint): PoolKeys => {
 const client = (carrier: Http1Carrier, isHttp2: boolean, handler: HttpClientHandler): HttpClientConnection => {
   const connection = isHttp2
     ? new Http2Client(asDuplex(carrier), ENDPOINT_HTTP2, handler)
-    : new Http1Client(carrier, ENDPOINT_HTTP1, handler);
+    : new Http1Client(carrier, ENDPOINT_HTTP1, handler, () => carrier instanceof Socket && hasPeerEnded(carrier));
   // Sockets are paused until somebody reads them.
   if (carrier instanceof Duplex) carrier.resume();
   return connection;

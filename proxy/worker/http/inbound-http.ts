@@ -1,4 +1,3 @@
-import type { Duplex } from "node:stream";
 import type { Socket } from "node:net";
 import type { Permit } from "#mesh/policies/authorization.ts";
 import { isGrpc } from "#mesh/routes/request-facts.ts";
@@ -17,6 +16,7 @@ import type {
   HttpResponse,
   HttpWriter,
 } from "../../http/message.ts";
+import { hasPeerEnded } from "../../kernel/peer-end.ts";
 import type { CapturedConnection } from "../accept/captured-connection.ts";
 import { type Denial, guardInbound } from "../guard/inbound.ts";
 import type { Pipeline } from "../pipeline.ts";
@@ -287,12 +287,12 @@ class Application {
   }
 }
 
-const makeClient = (duplex: Duplex, isHttp2: boolean, onClosed: () => void): HttpClientConnection => {
+const makeClient = (socket: Socket, isHttp2: boolean, onClosed: () => void): HttpClientConnection => {
   const handler = { idle: () => undefined, leaving: () => undefined, closed: onClosed };
   const connection = isHttp2
-    ? new Http2Client(duplex, ENDPOINT_HTTP2, handler)
-    : new Http1Client(duplex, ENDPOINT_HTTP1, handler);
-  duplex.resume();
+    ? new Http2Client(socket, ENDPOINT_HTTP2, handler)
+    : new Http1Client(socket, ENDPOINT_HTTP1, handler, () => hasPeerEnded(socket));
+  socket.resume();
   return connection;
 };
 

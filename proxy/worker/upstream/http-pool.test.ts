@@ -108,9 +108,8 @@ test("with the pod all of them are gone at once", async () => {
 
 test("beyond 1,000 another takes the place of the oldest that carries nothing", async () => {
   const { pool, made, dial } = pooling();
-  const reader = {
-    ...Object.fromEntries(["data", "end", "writable", "reset", "informational", "head"].map((name) => [name, vi.fn()])),
-  };
+  const names = ["data", "end", "writable", "reset", "informational", "head"];
+  const reader = Object.fromEntries(names.map((name) => [name, vi.fn()]));
   const busy = await pool.open("busy", false, dial("1.1"));
   busy.request({} as never, { remove: new Set(), add: [] }, reader as never);
   for (let count = 1; count < 1_000; count++) await pool.open(`other ${count}`, false, dial("1.1"));
