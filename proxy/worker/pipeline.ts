@@ -66,7 +66,7 @@ export const serveOutbound = (mesh: Pipeline, pod: ServedPod, socket: Socket): P
     if (first.spoken === "nothing") return SILENT;
     if (first.spoken !== "opaque") {
       const handler = new OutboundHttp(mesh, pod, captured, record);
-      return serveHttp(pod, socket, first.spoken, handler);
+      return serveHttp(pod, socket, first.spoken, handler, false);
     }
     const permit = guardOutbound(factsOf(pod.identity, captured.source, captured.destination));
     if (destination.kind === "service") record.between({ service: destination.service });
@@ -98,7 +98,7 @@ export const serveInbound = (mesh: Pipeline, pod: ServedPod, socket: Socket): Pr
       return exchange(mesh, pod, record, stream, applicationStream(application, first));
     }
     const way = { identity: undefined, source, destination, service: undefined };
-    return serveHttp(pod, socket, first.spoken, new InboundHttp(mesh, pod, way, application, record));
+    return serveHttp(pod, socket, first.spoken, new InboundHttp(mesh, pod, way, application, record), false);
   });
 
 /** What both captured ways share: a connection is accepted, served, and ends once, whatever happens. */
@@ -223,7 +223,7 @@ const serveRequest = async (
       return exchange(mesh, pod, record, client, applicationStream(application, first), release);
     }
     const handler = new InboundHttp(mesh, pod, { ...way, identity, service }, application, record, release);
-    return serveHttp(pod, client, first.spoken, handler);
+    return serveHttp(pod, client, first.spoken, handler, true);
   } catch (error) {
     refuse(503, pod.isGone ? POD_GONE : MISTAKE);
     if (!pod.isGone) mesh.onMistake(pod, error);

@@ -1,5 +1,6 @@
 import { Socket } from "node:net";
 import { Duplex } from "node:stream";
+import { TLSSocket } from "node:tls";
 import type { Permit } from "#mesh/policies/authorization.ts";
 import { type BackendTls, tlsOf } from "#mesh/routes/backend-policy.ts";
 import { applyResponseFilters, type ForwardDecision } from "#mesh/routes/decide-http-route.ts";
@@ -258,11 +259,15 @@ const poolKey = (endpoint: Endpoint): PoolKeys => {
 const client = (carrier: Http1Carrier, isHttp2: boolean, handler: HttpClientHandler): HttpClientConnection => {
   const connection = isHttp2
     ? new Http2Client(asDuplex(carrier), ENDPOINT_HTTP2, handler)
-    : new Http1Client(carrier, ENDPOINT_HTTP1, handler, () => carrier instanceof Socket && hasPeerEnded(carrier));
+    : new Http1Client(carrier, ENDPOINT_HTTP1, handler, () => isPlain(carrier) && hasPeerEnded(carrier));
   // Sockets are paused until somebody reads them.
   if (carrier instanceof Duplex) carrier.resume();
   return connection;
 };
+
+/** Of what has a layer above TCP the kernel does not know what its peer has said. */
+const isPlain = (carrier: Http1Carrier): carrier is Socket =>
+  carrier instanceof Socket && !(carrier instanceof TLSSocket);
 
 const noEndpointError = (destination: Reachable): MeshError => {
   const { reason, message } = noEndpoint(destination);

@@ -5,7 +5,7 @@ import { serveHttp2 } from "../../http/http2-server.ts";
 import type { HttpServerConnection, HttpServerHandler } from "../../http/message.ts";
 import type { Http1Carrier } from "../../transport/open-http1-byte-stream.ts";
 import type { Exchange, ServedPod } from "../served-pod.ts";
-import { CALLER_HTTP1, CALLER_HTTP2 } from "./http-settings.ts";
+import { CALLER_HTTP1, CALLER_HTTP2, PEER_HTTP1, PEER_HTTP2 } from "./http-settings.ts";
 
 /** Requests of one connection, and how to end them all at once. */
 export interface RequestHandler extends Omit<HttpServerHandler, "closed"> {
@@ -13,12 +13,13 @@ export interface RequestHandler extends Omit<HttpServerHandler, "closed"> {
   closed(reason: string): void;
 }
 
-/** Serves HTTP on a connection or tunnel of a pod, as long as both last. */
+/** Serves HTTP on a connection or tunnel of a pod, as long as both last. @param isPeer whether another proxy is the client */
 export const serveHttp = (
   pod: ServedPod,
   carrier: Http1Carrier,
   version: "http1" | "http2",
   handler: RequestHandler,
+  isPeer: boolean,
 ): void => {
   const telling: HttpServerHandler = {
     request: (request, answer) => handler.request(request, answer),
@@ -30,8 +31,8 @@ export const serveHttp = (
   };
   const connection: HttpServerConnection =
     version === "http2"
-      ? serveHttp2(asDuplex(carrier), CALLER_HTTP2, telling)
-      : serveHttp1(carrier, CALLER_HTTP1, telling);
+      ? serveHttp2(asDuplex(carrier), isPeer ? PEER_HTTP2 : CALLER_HTTP2, telling)
+      : serveHttp1(carrier, isPeer ? PEER_HTTP1 : CALLER_HTTP1, telling);
   const exchange: Exchange = {
     stop: () => {
       handler.stop("the pod is gone");
