@@ -22,3 +22,5 @@ export const formatNumber = (value: number): string => {
   if (size >= 99.95) return String(Math.round(value));
   return size >= 9.995 ? value.toFixed(1) : value.toFixed(2);
 };
+
+export const formatMib = (kib: number | undefined): string => (kib === undefined ? "-" : (kib / 1024).toFixed(1));

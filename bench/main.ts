@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { assertNever } from "#mesh/assert-never.ts";
 import { CliFailure, EXIT } from "#cli/failure.ts";
+import type { TemporaryMesh } from "#cli/temporary-mesh.ts";
 import { runFloodsBench } from "./floods/floods-bench.ts";
 import { formatFloodReport } from "./floods/report.ts";
 import { runHopBench } from "./hop/hop-bench.ts";
@@ -9,6 +10,10 @@ import { BenchMesh } from "./mesh/bench-mesh.ts";
 import { runMeshBench } from "./mesh/mesh-bench.ts";
 import { type BenchOptions, HELP, parseOptions } from "./options.ts";
 import { formatMeshReport } from "./report.ts";
+import { formatScaleReport } from "./scale/report.ts";
+import { runScaleBench } from "./scale/scale-bench.ts";
+import { ScaleMesh } from "./scale/scale-mesh.ts";
+import { SIZES } from "./scale/scale-objects.ts";
 import { binaryFrom, requireBenchTools } from "./tools.ts";
 import { formatWireReport } from "./wire/report.ts";
 import { runWireBench } from "./wire/wire-bench.ts";
@@ -22,9 +27,18 @@ const measureMesh = async (task: Task): Promise<void> => {
   await requireBenchTools(say);
   const envoyBinary = binaryFrom("ENVOY");
   if (binaryFrom("ZTUNNEL") !== undefined) say("ZTUNNEL is not compared with yet: bench/README.md says why");
-  mesh = new BenchMesh(envoyBinary);
+  const mesh = new BenchMesh(envoyBinary);
+  meshes.push(mesh);
   const report = await runMeshBench(mesh, { ...task, envoyBinary }, say);
   write(task, report, formatMeshReport(report));
+};
+
+const measureScale = async (task: Task): Promise<void> => {
+  await requireBenchTools(say);
+  const scaled = SIZES.map((size) => new ScaleMesh(size));
+  meshes.push(...scaled);
+  const report = await runScaleBench(scaled, task, say);
+  write(task, report, formatScaleReport(report));
 };
 
 const measureWire = async (task: Task): Promise<void> => {
@@ -48,7 +62,13 @@ const write = ({ json }: Task, report: object, text: string): void => {
   if (json !== undefined) writeFileSync(json, `${JSON.stringify(report, undefined, 2)}\n`);
 };
 
-const MEASURES = { mesh: measureMesh, hop: measureHop, wire: measureWire, floods: measureFloods } as const;
+const MEASURES = {
+  mesh: measureMesh,
+  scale: measureScale,
+  hop: measureHop,
+  wire: measureWire,
+  floods: measureFloods,
+} as const;
 
 const main = async (): Promise<void> => {
   const options = parseOptions(process.argv.slice(2));
@@ -59,6 +79,7 @@ const main = async (): Promise<void> => {
       process.stdout.write(HELP);
       return;
     case "mesh":
+    case "scale":
     case "hop":
     case "wire":
     case "floods":
@@ -74,12 +95,12 @@ const unexpected = (error: unknown) => ({
   exitCode: EXIT.failed,
 });
 
-let mesh: BenchMesh | undefined;
+const meshes: TemporaryMesh[] = [];
 let isEnding = false;
 const end = async (exitCode: number): Promise<void> => {
   if (isEnding) return;
   isEnding = true;
-  await mesh?.down();
+  await Promise.all(meshes.map((mesh) => mesh.down()));
   process.exit(exitCode);
 };
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => void end(130));

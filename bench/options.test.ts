@@ -9,6 +9,7 @@ test.each([
   [["--quick"], { ...MESH, rounds: 1, seconds: 1, isQuick: true }],
   [["--quick", "--rounds", "2"], { ...MESH, rounds: 2, seconds: 1, isQuick: true }],
   [["wire", "--json", "out.json"], { ...MESH, kind: "wire", seconds: 1, json: "out.json" }],
+  [["scale"], { ...MESH, kind: "scale", rounds: 5 }],
   [["hop"], { ...MESH, kind: "hop" }],
   [["floods"], { ...MESH, kind: "floods", rounds: 5, seconds: 1 }],
   [["floods", "--only", "ping"], { ...MESH, kind: "floods", rounds: 5, seconds: 1, only: "ping" }],

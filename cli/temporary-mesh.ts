@@ -26,11 +26,16 @@ export class TemporaryMesh {
   readonly state: StateFolder;
   readonly client: UnixClient;
   readonly #name: string;
+  readonly #patienceMs: number;
   #child: ChildProcess | undefined;
   #said = "";
 
-  /** @param purpose begins its name and that of its folder */
-  constructor(purpose: string) {
+  /**
+   * @param purpose begins its name and that of its folder
+   * @param patienceMs how long any step may take
+   */
+  constructor(purpose: string, patienceMs = PATIENCE_MS) {
+    this.#patienceMs = patienceMs;
     this.#name = `${purpose}-${randomBytes(3).toString("hex")}`;
     this.objects = mkdtempSync(join(tmpdir(), `heddle-${purpose}-`));
     this.state = namedState(this.#name);
@@ -69,13 +74,13 @@ export class TemporaryMesh {
 
   /** Waits until the mesh is as it should be. @throws CliFailure with what it said if that takes too long */
   async until(condition: (status: RuntimeStatus) => boolean): Promise<RuntimeStatus> {
-    for (const deadline = Date.now() + PATIENCE_MS; Date.now() < deadline;) {
+    for (const deadline = Date.now() + this.#patienceMs; Date.now() < deadline;) {
       if (this.#child?.exitCode != null) break;
       const status = await this.client.json<RuntimeStatus>("/status");
       if (status.ok && condition(status.value)) return status.value;
       await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
     }
-    throw new CliFailure(`the mesh is not as it should be after ${PATIENCE_MS / 1000} s\n${this.#said}`);
+    throw new CliFailure(`the mesh is not as it should be after ${this.#patienceMs / 1000} s\n${this.#said}`);
   }
 
   /** Waits until all pods of a namespace are captured and served. */
@@ -110,7 +115,7 @@ export class TemporaryMesh {
     this.#child = undefined;
     if (child === undefined || hasEnded(child)) return;
     child.kill("SIGTERM");
-    const killed = setTimeout(() => child.kill("SIGKILL"), PATIENCE_MS);
+    const killed = setTimeout(() => child.kill("SIGKILL"), this.#patienceMs);
     await once(child, "exit");
     clearTimeout(killed);
   }

@@ -18,11 +18,11 @@ interface Received {
 export const bulk: Measure = {
   title: "bulk",
   isFor: () => true,
-  run: async ({ mesh, seconds }, way) => {
+  run: async ({ seconds }, way) => {
     const { host, port } = way.bytes;
     const before = readCpu(await way.processes());
     const command = ["node", PROGRAM, host, String(port), String(seconds), "/bulk"];
-    const { bytes, elapsedMs } = JSON.parse(await runInPod(mesh, way.client, command, seconds)) as Received;
+    const { bytes, elapsedMs } = JSON.parse(await runInPod(way.mesh, way.client, command, seconds)) as Received;
     await delay(AFTERMATH_MS);
     const cpuUs = cpuSinceUs(before);
     return {

@@ -22,11 +22,11 @@ interface Counts {
 export const connections: Measure = {
   title: "new connections",
   isFor: (way) => !way.isBulkOnly,
-  run: async ({ mesh, seconds, note }, way) => {
+  run: async ({ seconds, note }, way) => {
     const { host, port } = way.http;
     const command = ["node", PROGRAM, host, ...[port, seconds, CALLERS, MOST].map(String)];
     const before = readCpu(await way.processes());
-    const counts = JSON.parse(await runInPod(mesh, way.client, command, seconds)) as Counts;
+    const counts = JSON.parse(await runInPod(way.mesh, way.client, command, seconds)) as Counts;
     await delay(AFTERMATH_MS);
     const cpuUs = cpuSinceUs(before);
     if (counts.answered === 0) throw new CliFailure(`no connection was answered, ${counts.failed} failed`);

@@ -55,7 +55,7 @@ export const measureIdleConnections = async (
 
 /** Opens a thousand more. @returns undefined where memory may not be read */
 const hold = async (
-  { mesh, settleSeconds }: Setting,
+  { settleSeconds }: Setting,
   way: Way,
   { host, port }: Target,
   programs: PodProgram[],
@@ -64,7 +64,7 @@ const hold = async (
   await delay(settleSeconds * 1000);
   const before = pssBySide(carriers);
   const command = ["node", PROGRAM, host, String(port), String(COUNT), String(HOLD_SECONDS)];
-  programs.push(await PodProgram.start(mesh, way.client, command, `held ${COUNT}`, HOLD_SECONDS));
+  programs.push(await PodProgram.start(way.mesh, way.client, command, `held ${COUNT}`, HOLD_SECONDS));
   await delay(settleSeconds * 1000);
   const after = pssBySide(carriers);
   if (!before || !after) return undefined;

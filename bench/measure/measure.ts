@@ -1,9 +1,7 @@
-import type { TemporaryMesh } from "#cli/temporary-mesh.ts";
 import type { Way } from "../ways/way.ts";
 
 /** What a measurement is made with. */
 export interface Setting {
-  readonly mesh: TemporaryMesh;
   /** How long one measurement lasts. */
   readonly seconds: number;
   /** How long to wait until processes have calmed down, where memory is measured. */

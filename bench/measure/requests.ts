@@ -9,11 +9,11 @@ import { parseWrkOutput } from "./wrk-output.ts";
 export const requests = (connections: number): Measure => ({
   title: `requests on ${connections} kept`,
   isFor: (way) => !way.isBulkOnly,
-  run: async ({ mesh, seconds, note }, way) => {
-    const url = `http://${way.http.host}:${way.http.port}/`;
+  run: async ({ seconds, note }, way) => {
+    const url = `http://${way.http.host}:${way.http.port}${way.paths.http}`;
     const wrk = ["wrk", "--threads=1", `--connections=${connections}`, `--duration=${seconds}s`, "--latency", url];
     const before = readCpu(await way.processes());
-    const report = parseWrkOutput(await runInPod(mesh, way.client, wrk, seconds));
+    const report = parseWrkOutput(await runInPod(way.mesh, way.client, wrk, seconds));
     await delay(AFTERMATH_MS);
     const cpuUs = cpuSinceUs(before);
     if (!report.ok) throw new CliFailure(report.error);

@@ -19,12 +19,14 @@ const FIELDS = [
 export const streams: Measure = {
   title: "HTTP/2 requests",
   isFor: (way) => !way.isBulkOnly,
-  run: async ({ mesh, seconds, note }, way) => {
-    const url = `http://${way.http2.host}:${way.http2.port}/`;
+  run: async ({ seconds, note }, way) => {
+    const url = `http://${way.http2.host}:${way.http2.port}${way.paths.http2}`;
     const fields = FIELDS.map((field) => `--header=${field}`);
     const shape = ["--clients=8", "--max-concurrent-streams=8", "--threads=1", `--duration=${seconds}`];
     const before = readCpu(await way.processes());
-    const report = parseH2loadOutput(await runInPod(mesh, way.client, ["h2load", ...shape, ...fields, url], seconds));
+    const report = parseH2loadOutput(
+      await runInPod(way.mesh, way.client, ["h2load", ...shape, ...fields, url], seconds),
+    );
     await delay(AFTERMATH_MS);
     const cpuUs = cpuSinceUs(before);
     if (!report.ok) throw new CliFailure(report.error);

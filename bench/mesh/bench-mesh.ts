@@ -1,5 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
-import { isIPv4 } from "node:net";
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CliFailure } from "#cli/failure.ts";
@@ -9,11 +8,13 @@ import { envoyAtClient, envoyAtServer } from "../ways/envoy-config.ts";
 import { envoy, envoyPair } from "../ways/envoy.ts";
 import { haproxyAtClient, haproxyAtServer } from "../ways/haproxy-config.ts";
 import { HAPROXY, haproxy, haproxyTcp } from "../ways/haproxy.ts";
-import { heddle } from "../ways/heddle.ts";
+import { heddle, heddleL4 } from "../ways/heddle.ts";
 import { configFile, type PeerPair } from "../ways/peer-pair.ts";
 import type { Way } from "../ways/way.ts";
 import { writeCertificates } from "./certificates.ts";
-import { BULK_BYTES, nginxConfig } from "./nginx-config.ts";
+import { writeServer } from "./nginx-config.ts";
+import { PATIENCE_MS } from "./prepare.ts";
+import { serviceAddress } from "./service-address.ts";
 import { meshObjects } from "./objects.ts";
 
 /** One worker for each node: both nodes share the core for proxies. */
@@ -27,10 +28,10 @@ export class BenchMesh extends TemporaryMesh {
 
   /** @param envoyBinary compared with too, if it is named */
   constructor(envoyBinary: string | undefined) {
-    super("bench");
+    super("bench", PATIENCE_MS);
     this.#envoy = envoyBinary === undefined ? undefined : envoyPair(this.#folder);
     if (envoyBinary !== undefined) symlinkSync(envoyBinary, join(this.#folder, "envoy"));
-    for (const name of ["plain", "meshed"]) this.#writeServer(join(this.#folder, `nginx-${name}`));
+    for (const name of ["plain", "meshed"]) writeServer(this.#folder, name);
     writeFileSync(join(this.objects, "mesh.yaml"), meshObjects(this.#folder, this.#pairs));
   }
 
@@ -47,9 +48,10 @@ export class BenchMesh extends TemporaryMesh {
     await this.untilCaptured("meshed");
     const server = await this.#addressOf("plain/server");
     this.#writeConfigurations(server);
-    const all = [direct(server), haproxy(this, this.#folder), haproxyTcp(this, this.#folder)];
+    const all = [direct(this, server), haproxy(this, this.#folder), haproxyTcp(this, this.#folder)];
     if (this.#envoy) all.push(envoy(this, this.#folder));
-    return [...all, heddle(this, await this.#serviceAddress(), server)];
+    const service = await serviceAddress(this);
+    return [...all, heddleL4(this, service, server), heddle(this, service)];
   }
 
   override async down(): Promise<void> {
@@ -61,13 +63,6 @@ export class BenchMesh extends TemporaryMesh {
     return this.#envoy ? [HAPROXY, this.#envoy] : [HAPROXY];
   }
 
-  #writeServer(folder: string): void {
-    mkdirSync(folder);
-    writeFileSync(join(folder, "nginx.conf"), nginxConfig(folder));
-    writeFileSync(join(folder, "bulk"), "");
-    truncateSync(join(folder, "bulk"), BULK_BYTES);
-  }
-
   #writeConfigurations(server: string): void {
     const certificates = writeCertificates(this.#folder);
     const write = (pair: PeerPair, side: "client" | "server", text: string): void =>
@@ -77,14 +72,6 @@ export class BenchMesh extends TemporaryMesh {
     if (!this.#envoy) return;
     write(this.#envoy, "server", envoyAtServer(certificates));
     write(this.#envoy, "client", envoyAtClient(certificates, server));
-  }
-
-  /** Of one family, the same for all ways: programs choose differently where a name stands for several. */
-  async #serviceAddress(): Promise<string> {
-    const said = await this.exec("meshed/client", "getent", "ahostsv4", "server.meshed");
-    const [address = ""] = said.split(/\s/);
-    if (isIPv4(address)) return address;
-    throw new CliFailure(`server.meshed has no IPv4 address: ${said}`);
   }
 
   async #addressOf(key: string): Promise<string> {

@@ -1,6 +1,9 @@
+import { join } from "node:path";
 import { AMBIENT, namespace, pod, service } from "#test/local/yaml.ts";
 import { type PeerPair, peerContainer } from "../ways/peer-pair.ts";
-import { SERVER_PORTS, SERVICE_PORTS } from "./nginx-config.ts";
+import { declared } from "./declared.ts";
+import { SERVER_PORTS, serverFolder, SERVICE_PORTS } from "./nginx-config.ts";
+import { meshRoutes } from "./routes.ts";
 
 /** What the bench's mesh is declared with: a client on the first node, a server on the second, once in the mesh and once not. */
 export const meshObjects = (folder: string, pairs: readonly PeerPair[]): string =>
@@ -28,30 +31,27 @@ export const meshObjects = (folder: string, pairs: readonly PeerPair[]): string 
       ports: [
         { name: "http", port: SERVICE_PORTS.http, targetPort: SERVER_PORTS.http },
         { name: "grpc", port: SERVICE_PORTS.http2, targetPort: SERVER_PORTS.http2 },
-        { name: "tcp-bulk", port: SERVICE_PORTS.bytes, targetPort: SERVER_PORTS.bytes },
+        { name: "tcp-http", port: SERVICE_PORTS.bytes, targetPort: SERVER_PORTS.bytes },
+        { name: "tcp-http2", port: SERVICE_PORTS.bytesOfHttp2, targetPort: SERVER_PORTS.bytesOfHttp2 },
       ],
     }),
+    meshRoutes(),
     peerAuthentication("meshed/default"),
   ].join("");
 
 /** The load is started in it later, for as long as a measurement lasts. */
-const LOAD = { name: "load", image: "load", command: ["sleep", "infinity"] };
+export const LOAD = { name: "load", image: "load", command: ["sleep", "infinity"] };
 
-const nginx = (folder: string, name: string): object => ({
+export const nginx = (folder: string, name: string): object => ({
   name: "server",
   image: "nginx",
-  command: ["nginx", "-c", `${folder}/nginx-${name}/nginx.conf`],
+  command: ["nginx", "-c", join(serverFolder(folder, name), "nginx.conf")],
 });
 
-const onNode = (node: number) => ({ annotations: { "local.heddle.dev/node": String(node) } });
+export const onNode = (node: number) => ({ annotations: { "local.heddle.dev/node": String(node) } });
 
-const serviceAccount = (key: string): string => object("v1", "ServiceAccount", key);
+export const serviceAccount = (key: string): string => declared("v1", "ServiceAccount", key);
 
 /** Nothing reaches the server but through a tunnel. */
-const peerAuthentication = (key: string): string =>
-  object("security.istio.io/v1", "PeerAuthentication", key, { spec: { mtls: { mode: "STRICT" } } });
-
-const object = (apiVersion: string, kind: string, key: string, more: object = {}): string => {
-  const [namespace, name] = key.split("/");
-  return `---\n${JSON.stringify({ apiVersion, kind, metadata: { namespace, name }, ...more })}\n`;
-};
+export const peerAuthentication = (key: string): string =>
+  declared("security.istio.io/v1", "PeerAuthentication", key, { spec: { mtls: { mode: "STRICT" } } });

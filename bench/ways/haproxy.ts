@@ -1,7 +1,7 @@
 import type { TemporaryMesh } from "#cli/temporary-mesh.ts";
 import { CLIENT_PORTS } from "./haproxy-config.ts";
 import { type PeerPair, peerProcesses } from "./peer-pair.ts";
-import type { Way } from "./way.ts";
+import { COMMON_WAY, type Way } from "./way.ts";
 
 export const HAPROXY: PeerPair = {
   name: "haproxy",
@@ -14,13 +14,14 @@ const HOST = "127.0.0.1";
 
 /** The yardstick: HTTP read and written on both sides, mutual TLS between them, connections kept. */
 export const haproxy = (mesh: TemporaryMesh, folder: string): Way => ({
+  ...COMMON_WAY,
   name: "haproxy",
+  carrier: "haproxy",
+  mesh,
   client: "plain/client",
   http: { host: HOST, port: CLIENT_PORTS.http },
   http2: { host: HOST, port: CLIENT_PORTS.http2 },
   bytes: { host: HOST, port: CLIENT_PORTS.http },
-  isBulkOnly: false,
-  passing: undefined,
   processes: () => Promise.resolve(peerProcesses(mesh, HAPROXY, folder)),
 });
 

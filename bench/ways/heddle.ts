@@ -2,26 +2,44 @@ import { processTree, below, type TreeProcess } from "../measure/process-tree.ts
 import { CliFailure } from "#cli/failure.ts";
 import type { TemporaryMesh } from "#cli/temporary-mesh.ts";
 import { SERVER_PORTS, SERVICE_PORTS } from "../mesh/nginx-config.ts";
-import type { ProxyProcess, Way } from "./way.ts";
+import { ROUTED_PATH, ROUTED_STATUS } from "../mesh/routes.ts";
+import { COMMON_WAY, type ProxyProcess, type Way } from "./way.ts";
 
 /**
- * Captured at the client, tunnelled to the server's node, given to the server there.
+ * Captured at the client, tunnelled to the server's node, given to the server there; each request is read, and goes where a route
+ * says.
  * @param service the virtual address of the server's service
- * @param outsider the address of a server outside the mesh
  */
-export const heddle = (mesh: TemporaryMesh, service: string, outsider: string): Way => ({
+export const heddle = (mesh: TemporaryMesh, service: string): Way => ({
+  ...COMMON_WAY,
   name: "heddle",
+  carrier: "heddle",
+  mesh,
   client: "meshed/client",
   http: { host: service, port: SERVICE_PORTS.http },
   http2: { host: service, port: SERVICE_PORTS.http2 },
-  bytes: { host: service, port: SERVICE_PORTS.bytes },
-  isBulkOnly: false,
-  passing: { host: outsider, port: SERVER_PORTS.http },
+  bytes: { host: service, port: SERVICE_PORTS.http },
+  probe: { path: ROUTED_PATH, status: ROUTED_STATUS },
   processes: () => nodeProcesses(mesh),
 });
 
+/**
+ * The same pods and processes, by ports that are declared as bytes.
+ * @param outsider the address of a server outside the mesh
+ */
+export const heddleL4 = (mesh: TemporaryMesh, service: string, outsider: string): Way => ({
+  ...heddle(mesh, service),
+  name: "heddle-l4",
+  http: { host: service, port: SERVICE_PORTS.bytes },
+  http2: { host: service, port: SERVICE_PORTS.bytesOfHttp2 },
+  bytes: { host: service, port: SERVICE_PORTS.bytes },
+  // The server does not know the path that a route answers.
+  probe: { path: ROUTED_PATH, status: 404 },
+  passing: { host: outsider, port: SERVER_PORTS.http },
+});
+
 /** Supervisor, agent and workers of both nodes. @throws CliFailure unless all of them run */
-const nodeProcesses = async (mesh: TemporaryMesh): Promise<readonly ProxyProcess[]> => {
+export const nodeProcesses = async (mesh: TemporaryMesh): Promise<readonly ProxyProcess[]> => {
   const all = processTree(mesh.pid ?? 0);
   const { nodes } = await mesh.status();
   return nodes.flatMap(({ name, supervisor }, index) => {
