@@ -118,15 +118,22 @@ export class EndpointAttempts {
     const { decision, facts, session } = this.#way;
     const own = this.allowed(head.fields);
     const filters = decision?.responseFilters ?? [];
-    const begun = session && this.#endpoint && session.begun(this.#endpoint);
+    // An endpoint whose proxy answers in its place serves no session yet.
+    const begun = this.#endpoint && !this.#isOfMesh(head) ? session?.begun(this.#endpoint) : undefined;
     if (own === head.fields && filters.length === 0 && !begun) return head;
     const filtered = facts ? applyResponseFilters(filters, facts, own) : own;
     return { ...head, fields: begun ? [...filtered, begun] : filtered, received: undefined };
   }
 
+  /** Whether the endpoint's proxy answers, and not its application. */
+  #isOfMesh({ fields }: HttpResponse): boolean {
+    return this.#endpoint?.kind === "tunnel" && fieldValue(fields, ERROR_FIELD) !== undefined;
+  }
+
   /** The proxy of the endpoint says that it could not reach the application; that it may not is an answer. */
-  isConnectionFailure({ status, fields }: HttpResponse): boolean {
-    if (this.#endpoint?.kind !== "tunnel" || fieldValue(fields, ERROR_FIELD) === undefined) return false;
+  isConnectionFailure(head: HttpResponse): boolean {
+    if (!this.#isOfMesh(head)) return false;
+    const { status, fields } = head;
     return status !== 403 && fieldValue(fields, "grpc-status") !== String(GRPC_CODES.PERMISSION_DENIED);
   }
 

@@ -7,6 +7,7 @@ import {
   FakeAnswer,
   FakeConnection,
   type FakeExchange,
+  FakeWriter,
   fieldsOf,
   httpRequest,
   httpResponse,
@@ -516,6 +517,59 @@ const EVENTS = [
   "time",
   "stop",
 ] as const;
+
+describe("copies", () => {
+  /** A request with a copy, which is as good as its connection. */
+  const withCopy = (request: Partial<HttpRequest> = POST, plan: Partial<ForwardingPlan> = {}) => {
+    const copy = new FakeWriter();
+    return { copy, ...forwarded(request, { copies: [copy], ...plan }) };
+  };
+  const CANCELLED = [`reset ${ERROR_CODE.cancel}`];
+
+  test("get the content once, however often the request itself is sent, and only trailers that it may have", () => {
+    vi.useFakeTimers();
+    const { forwarding, connection, copy } = withCopy(POST, {
+      retry: RETRY,
+      changes: { remove: new Set(["x-forwarded-for"]), add: [] },
+    });
+    forwarding.data(bytes("abc"));
+    connection.last.reader.head(httpResponse(503));
+    vi.advanceTimersByTime(5);
+    forwarding.data(bytes("def"));
+    forwarding.end(fieldsOf({ "x-forwarded-for": "10.0.0.1", sum: "1" }));
+    connection.last.answers(200);
+    expect([connection.exchanges.length, copy.content, copy.said]).toEqual([2, "abcdef", ["end sum=1"]]);
+  });
+
+  test("are not waited for: what they have no room for is taken from the client all the same", () => {
+    const { forwarding, answer, copy } = withCopy();
+    copy.isWelcome = false;
+    forwarding.data(bytes("abc"));
+    expect([answer.consumedBytes, copy.content]).toEqual([3, "abc"]);
+  });
+
+  test.each<[string, (of: ReturnType<typeof withCopy>) => void]>([
+    ["the client goes", ({ forwarding }) => forwarding.reset({ kind: "lost", message: "gone", code: undefined })],
+    ["the pod goes", ({ forwarding }) => forwarding.stop("the pod is gone")],
+    ["the endpoint answers", ({ connection }) => connection.last.answers(413)],
+    ["the endpoint breaks off", ({ connection }) => connection.last.breaks()],
+  ])("are broken off when %s before the request's end: nobody tells what follows", (_, happens) => {
+    const all = withCopy();
+    all.forwarding.data(bytes("a"));
+    happens(all);
+    expect(all.copy.said).toEqual(CANCELLED);
+  });
+
+  test("that are whole are left alone by whatever becomes of the request", () => {
+    const { forwarding, copy } = withCopy();
+    forwarding.end([]);
+    forwarding.reset({ kind: "lost", message: "gone", code: undefined });
+    expect(copy.said).toEqual(["end"]);
+
+    const failed = withCopy({}, { connect: () => UNREACHABLE });
+    expect(failed.copy.said).toEqual([]);
+  });
+});
 
 describe("whatever happens in whatever order", () => {
   const scenario = fc.record({

@@ -373,7 +373,6 @@ export class Forwarding implements HttpReader {
   // The end.
 
   #abandon(reason: string): void {
-    for (const copy of this.#plan.copies) if (!this.#hasEnded) copy.reset(ERROR_CODE.cancel, reason);
     this.#attempt?.cancel(reason);
   }
 
@@ -385,10 +384,18 @@ export class Forwarding implements HttpReader {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#stopTimers(this.#attempt);
+    this.#endCopies();
     this.#forget();
     this.#release();
     this.#plan.record.close(flag, problem);
     this.#onOver(this);
+  }
+
+  /** What still comes of the request may not be told any more. */
+  #endCopies(): void {
+    const { copies, request } = this.#plan;
+    if (this.#hasEnded || !request.hasContent) return;
+    for (const copy of copies) copy.reset(ERROR_CODE.cancel, "the request was over before its end");
   }
 
   #stopTimers(attempt: Attempt | undefined): void {

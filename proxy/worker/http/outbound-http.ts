@@ -138,7 +138,7 @@ export class OutboundHttp implements RequestHandler {
     const goesOn = decision ? routedRequest(request, decision) : request;
     const attempts = new EndpointAttempts(this.#caller, goesOn, { record, destination, decision, facts, session });
     const changes = leavingChanges(routed.requestId, []);
-    const budget = retryBudget(mesh, snapshot, destination, decision);
+    const budget = retryBudget(mesh, snapshot, destination);
     budget?.noteRequest();
     const forwarding = new Forwarding(
       {

@@ -1,4 +1,3 @@
-import type { ForwardDecision } from "#mesh/routes/decide-http-route.ts";
 import { RetryBudget } from "#mesh/routes/retry-budget.ts";
 import type { RetryConstraint } from "#mesh/routes/route.ts";
 import { serviceName } from "#mesh/service.ts";
@@ -7,17 +6,22 @@ import type { Snapshot } from "#mesh/snapshot.ts";
 import type { Reachable } from "../connect-destination.ts";
 import type { Pipeline } from "../pipeline.ts";
 
-/** A policy's record stays the same value until the policy changes: then it is counted anew. */
+/**
+ * One for all pods of the worker: what is bounded is what a Service gets, whoever calls it. Each node counts its own. A policy's
+ * record stays the same value until the policy changes: then it is counted anew.
+ */
 const budgets = new WeakMap<RetryConstraint, RetryBudget>();
 
-/** How many retries the Service that a request goes to may get; undefined: as many as its route allows. */
+/**
+ * How many retries the Service that a request goes to may get; undefined: as many as its routes allow. Requests that no route
+ * would send again count as well: the retries are a share of all (GEP-3388).
+ */
 export const retryBudget = (
   { vitals }: Pipeline,
   snapshot: Snapshot,
   destination: Reachable,
-  decision: ForwardDecision | undefined,
 ): RetryBudget | undefined => {
-  if (destination.kind !== "service" || decision?.retry === undefined) return undefined;
+  if (destination.kind !== "service") return undefined;
   const constraint = sharedGet(snapshot.backendPolicies, serviceName(destination.service))?.retryConstraint;
   return constraint && budgets.getOrInsertComputed(constraint, () => new RetryBudget(constraint, vitals.now));
 };

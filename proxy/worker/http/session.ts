@@ -3,11 +3,12 @@ import type { ForwardDecision, MatchedRule, PinBackend, ServiceTarget } from "#m
 import type { SessionPersistence } from "#mesh/routes/route.ts";
 import { serviceName } from "#mesh/service.ts";
 import { sharedGet } from "#mesh/shared-map.ts";
-import type { Snapshot } from "#mesh/snapshot.ts";
+import { type Snapshot, workloadsOf } from "#mesh/snapshot.ts";
 import type { SocketAddress } from "#mesh/socket-address.ts";
+import type { Workload } from "#mesh/workload.ts";
 import type { Reachable } from "../connect-destination.ts";
 import type { Endpoint } from "../select/endpoint.ts";
-import { endpointsOf } from "../select/round-robin.ts";
+import { endpointAt } from "../select/round-robin.ts";
 import {
   endpointMark,
   ruleScope,
@@ -62,11 +63,10 @@ const sessionIn = (
   fields: readonly Field[],
 ): Session => {
   const token = sessionOf(session, scope, fields, Date.now());
-  const isAt = (endpoint: Endpoint): boolean => token !== undefined && markOf(scope, endpoint) === token.mark;
   return {
-    endpoint: (destination) => (token ? endpointsAt(snapshot, destination).find(isAt) : undefined),
+    endpoint: (destination) => token && marked(snapshot, destination, scope, token.mark),
     begun: (endpoint) =>
-      endpoint.kind === "passthrough" || isAt(endpoint)
+      endpoint.kind === "passthrough" || token?.mark === endpointMark(scope, endpoint.workload.uid)
         ? undefined
         : sessionField(session, scope, endpoint.workload.uid, Date.now()),
   };
@@ -80,13 +80,30 @@ const has = (
   mark: string,
 ): boolean => {
   const destination = backendOf(snapshot, target, called);
-  return !("code" in destination) && endpointsAt(snapshot, destination).some((each) => markOf(scope, each) === mark);
+  return !("code" in destination) && marked(snapshot, destination, scope, mark) !== undefined;
 };
 
-const endpointsAt = (snapshot: Snapshot, destination: Reachable): readonly Endpoint[] =>
-  destination.kind === "service"
-    ? endpointsOf(snapshot, destination.service, destination.port, destination.called)
-    : [];
+/** The endpoint that a mark stands for, if it is there and may get requests. */
+const marked = (
+  snapshot: Snapshot,
+  destination: Reachable,
+  scope: SessionScope,
+  mark: string,
+): Endpoint | undefined => {
+  if (destination.kind !== "service") return undefined;
+  const { service, port, called } = destination;
+  const workloads = workloadsOf(snapshot, serviceName(service));
+  const workload = workloads.length === 0 ? undefined : marksOf(workloads, scope).get(mark);
+  return workload && endpointAt(workload, service, port, called.address);
+};
 
-const markOf = (scope: SessionScope, endpoint: Endpoint): string | undefined =>
-  endpoint.kind === "passthrough" ? undefined : endpointMark(scope, endpoint.workload.uid);
+/** Each list of a Service's workloads stays as it is, and each request of a session asks: marks are made once for all of them. */
+const marks = new WeakMap<readonly Workload[], Map<SessionScope, ReadonlyMap<string, Workload>>>();
+
+const marksOf = (workloads: readonly Workload[], scope: SessionScope): ReadonlyMap<string, Workload> =>
+  marks
+    .getOrInsertComputed(workloads, () => new Map<SessionScope, ReadonlyMap<string, Workload>>())
+    .getOrInsertComputed(
+      scope,
+      () => new Map(workloads.map((workload) => [endpointMark(scope, workload.uid), workload])),
+    );

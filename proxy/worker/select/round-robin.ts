@@ -59,14 +59,6 @@ export class RoundRobin {
   }
 }
 
-/** Every endpoint of a service's port that may get requests, in the order of its workloads. */
-export const endpointsOf = (
-  snapshot: Snapshot,
-  service: Service,
-  port: ServicePort,
-  called: SocketAddress,
-): readonly Endpoint[] => endpointsAmong(workloadsOf(snapshot, serviceName(service)), service, port, called.address);
-
 const endpointsAmong = (
   workloads: readonly Workload[],
   service: Service,
@@ -74,9 +66,19 @@ const endpointsAmong = (
   called: IpAddress,
 ): readonly Endpoint[] =>
   workloads.flatMap((workload) => {
-    const own = workload.services.get(serviceName(service))?.find(({ servicePort }) => servicePort === port.port);
-    const target = own?.targetPort || port.targetPort;
-    const isUsable = workload.health === "healthy" || service.sendToUnready;
-    const endpoint = isUsable && own && target > 0 ? workloadEndpoint(workload, target, called) : undefined;
+    const endpoint = endpointAt(workload, service, port, called);
     return endpoint ? [endpoint] : [];
   });
+
+/** A workload as an endpoint of a service's port; undefined where it has not the port, or may not get requests now. */
+export const endpointAt = (
+  workload: Workload,
+  service: Service,
+  port: ServicePort,
+  called: IpAddress,
+): Endpoint | undefined => {
+  const own = workload.services.get(serviceName(service))?.find(({ servicePort }) => servicePort === port.port);
+  const target = own?.targetPort || port.targetPort;
+  const isUsable = workload.health === "healthy" || service.sendToUnready;
+  return isUsable && own && target > 0 ? workloadEndpoint(workload, target, called) : undefined;
+};
