@@ -67,6 +67,8 @@ describe("a copy of a request", () => {
     expect(connection.last.said).toEqual(["end"]);
     copy.end([]);
     expect(connection.last.said).toEqual(["end"]);
+    connection.last.answers(200);
+    expect(vi.getTimerCount()).toBe(0);
   });
 
   test("uses a free connection in the same call: others could not find it, and it could be gone afterwards", () => {

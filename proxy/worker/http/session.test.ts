@@ -156,6 +156,9 @@ describe("the session of a request", () => {
   test("is the rule's where both have one", () => {
     const begun = sessionFor(withPolicy, [], at("v1"), decision(COOKIE))?.begun(endpointOf(FIRST));
     expect(begun?.name).toBe("set-cookie");
+    expect(podAt(sessionFor(withPolicy, returned(begun), at("v1"), decision(COOKIE))?.endpoint(at("v1")))).toBe(
+      "pod-1",
+    );
   });
 
   test("is none where nobody asks for one, and where the address is no Service's", () => {
@@ -181,7 +184,8 @@ describe("the backend of a session", () => {
     const rule = { matches: [path("/")], backendRefs: [to("v1", weights[0]), to("v2", weights[1])], ...PINNED };
     const facts = requestFacts("/", { fields });
     const pin: PinBackend = pinnedBackend(snapshot, fields, CALLED);
-    return decideHttpRoute(tableOf(http(rule)), facts, () => random, pin);
+    const other = { matches: [path("/other")], backendRefs: [to("v1")], ...PINNED };
+    return decideHttpRoute(tableOf(http(other, rule)), facts, () => random, pin);
   };
   const made = decided([50, 50], 0.9, []);
   if (made.kind !== "forward") throw new Error("it goes on");
@@ -208,15 +212,12 @@ describe("the backend of a session", () => {
   });
 
   test("that is not there, or is no Service, disturbs nobody", () => {
-    const rule = {
-      matches: [path("/")],
-      backendRefs: [to("missing", 1), to("v3", 1), to("v2", 1)],
-      ...PINNED,
-    };
+    const none = { matches: [path("/other")] };
+    const rule = { matches: [path("/")], backendRefs: [to("missing"), to("v3"), to("v2")], ...PINNED };
     const decide = (own: readonly Field[], random: number) =>
       outcome(
         decideHttpRoute(
-          tableOf(http(rule)),
+          tableOf(http(none, rule)),
           requestFacts("/", { fields: own }),
           () => random,
           pinnedBackend(mesh, own, CALLED),
