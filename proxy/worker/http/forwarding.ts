@@ -56,8 +56,10 @@ export interface ForwardingPlan {
 const MAX_REPLAYED_BYTES = 64 * 1024;
 /** The same where it is sent again only when nobody has seen it. */
 const MAX_UNSEEN_BYTES = 16 * 1024;
-/** How often a request that the other side has not looked at is sent again. */
-const MAX_REFUSALS = 2;
+/** How often a request that the other side has not looked at is sent again: servers that take few on a connection refuse the rest. */
+const MAX_REFUSALS = 8;
+/** How often it goes elsewhere because the endpoint's proxy has reached no application. */
+const MAX_UNREACHED = 2;
 /** How often others may have taken the room of a connection that was waited for. */
 const MAX_CROWDED = 32;
 const DEFAULT_BACKOFF_MS = 25;
@@ -86,6 +88,8 @@ export class Forwarding implements HttpReader {
   #owedToServer = 0;
   #isTunnel = false;
   #isResponseDone = false;
+  /** The endpoint's proxy answered in the place of the application. */
+  #isPeerFailure = false;
   #isOver = false;
   #requestTimer: NodeJS.Timeout | undefined;
   #backoffTimer: NodeJS.Timeout | undefined;
@@ -298,13 +302,14 @@ export class Forwarding implements HttpReader {
   }
 
   head(attempt: Attempt, head: HttpResponse): void {
-    if (this.#mayResend && this.#plan.isUnreached?.(head) === true) {
+    if (this.#refusals < MAX_UNREACHED && this.#mayReplay && this.#plan.isUnreached?.(head) === true) {
       attempt.cancel("it is sent elsewhere");
       return this.#resend();
     }
     const isFailure = this.#plan.isConnectionFailure(head);
     const end: AttemptEnd = isFailure ? { kind: "connection-error" } : { kind: "response", status: head.status };
     if (this.#retries(end)) return attempt.cancel("it is tried again");
+    this.#isPeerFailure = isFailure;
     this.#forget();
     this.#isReplayable = false;
     this.#isTunnel = head.status === 101;
@@ -377,7 +382,8 @@ export class Forwarding implements HttpReader {
   }
 
   #finish(): void {
-    this.#over("-");
+    if (this.#isPeerFailure) this.#over("UF", PEER_FAILURE);
+    else this.#over("-");
   }
 
   #over(...[flag, problem]: Parameters<RequestRecord["close"]>): void {
@@ -482,6 +488,9 @@ const MISTAKE: MeshError = {
   message: "a mistake of the proxy's; see its log",
   flag: "UF",
 };
+
+/** Its own log says more. */
+const PEER_FAILURE = { reason: "peer-failure", message: "the proxy of the endpoint could not reach its application" };
 
 const timeoutError = (code: string, what: string, ms: number): MeshError => ({
   status: 504,

@@ -104,6 +104,8 @@ export class OutboundHttp implements RequestHandler {
     const target = backendOf(snapshot, decision.backend, captured.destination);
     record.noteRoute(decision.rule, { service: decision.backend.service, port: decision.backend.port });
     if ("code" in target) return refuse(request, answer, record, target);
+    // The one that answers, not the one that was called.
+    if (target.kind === "service") record.between({ service: target.service });
     return this.#forward(request, answer, { snapshot, requestId, record, destination: target, decision, facts });
   }
 
