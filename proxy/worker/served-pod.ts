@@ -16,6 +16,7 @@ import { Budget } from "./accept/budget.ts";
 import { Listener } from "./accept/listener.ts";
 import { type HandshakeProblem, TunnelListener } from "./decrypt/tunnel-listener.ts";
 import type { Splice } from "./exchange/splice.ts";
+import { ByteBudget } from "./http/byte-budget.ts";
 import type { WorkerSettings } from "./settings.ts";
 import { PeerTrust } from "./peer-trust.ts";
 import { HttpPool } from "./upstream/http-pool.ts";
@@ -46,6 +47,9 @@ export interface Exchange extends Splice {
   readonly retire?: () => void;
 }
 
+/** For all requests of a pod together: a pod has thousands of connections, and HTTP/2 a hundred requests on each. */
+const MAX_KEPT_BYTES = 8 * 1024 * 1024;
+
 /** What a pod dials tunnels with. */
 export interface TunnelIdentity {
   readonly context: ClientContext;
@@ -66,6 +70,8 @@ export class ServedPod {
   /** Tunnel connections that others made to this pod. */
   readonly servers = new Set<TunnelServer>();
   readonly exchanges = new Set<Exchange>();
+  /** Content of requests that may have to be sent again. */
+  readonly kept = new ByteBudget(MAX_KEPT_BYTES);
   /** HTTP connections to endpoints. */
   readonly http: HttpPool;
   readonly #workloadUid: string;

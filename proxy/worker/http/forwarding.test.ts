@@ -16,6 +16,7 @@ import { takeLines, testVitals } from "../../testing/test-vitals.ts";
 import { Counters } from "../vitals/counters.ts";
 import { FlowLog } from "../vitals/flow-log.ts";
 import { RequestRecord } from "../vitals/request-record.ts";
+import { ByteBudget } from "./byte-budget.ts";
 import { Forwarding, type ForwardingPlan } from "./forwarding.ts";
 import { type MeshError, upstreamError } from "./mesh-error.ts";
 
@@ -46,6 +47,7 @@ const forwarded = (request: Partial<HttpRequest> = {}, plan: Partial<ForwardingP
   );
   const closed = vi.spyOn(record, "close");
   const onOver = vi.fn<(over: Forwarding) => void>();
+  const keeping = new ByteBudget(1024 * 1024);
   const onMistake = vi.fn<(error: unknown) => void>();
   const forwarding = new Forwarding(
     {
@@ -60,6 +62,7 @@ const forwarded = (request: Partial<HttpRequest> = {}, plan: Partial<ForwardingP
       mayRetry: () => true,
       copies: [],
       record,
+      keeping,
       onMistake,
       ...plan,
     },
@@ -67,7 +70,7 @@ const forwarded = (request: Partial<HttpRequest> = {}, plan: Partial<ForwardingP
     onOver,
   );
   const line = () => takeLines(flows)[0];
-  return { forwarding, connection, answer, closed, onOver, onMistake, line };
+  return { forwarding, connection, answer, closed, onOver, onMistake, keeping, line };
 };
 
 const bytes = (text: string): Uint8Array => Buffer.from(text);
@@ -432,6 +435,19 @@ describe("retries", () => {
     expect([connection.exchanges.length, answer.said[0]]).toEqual([1, "503"]);
   });
 
+  test("are not made of content for which the pod has no memory left, and what was kept is given back", () => {
+    vi.useFakeTimers();
+    const keeping = new ByteBudget(10);
+    const { forwarding, connection, answer } = forwarded(POST, { retry: RETRY, keeping });
+    forwarding.data(bytes("abcdef"));
+    expect(keeping.used).toBe(6);
+    forwarding.data(bytes("ghijkl"));
+    expect(keeping.used).toBe(0);
+    connection.last.breaks();
+    vi.advanceTimersByTime(1_000);
+    expect([connection.exchanges.length, answer.said[0], connection.last.content]).toEqual([1, "503", "abcdefghijkl"]);
+  });
+
   test("are never made when the client has the answer's head", () => {
     vi.useFakeTimers();
     const timeouts = { requestMs: undefined, backendRequestMs: 50 };
@@ -599,7 +615,7 @@ describe("whatever happens in whatever order", () => {
           // An exchange that was reset needs no account: its connection has it.
           for (const [exchange, sent] of play.sentByEndpoint)
             if (!exchange.isReset && !play.broken.has(exchange)) expect(exchange.consumedBytes).toBe(sent);
-          expect(vi.getTimerCount()).toBe(0);
+          expect([vi.getTimerCount(), play.keeping.used]).toEqual([0, 0]);
           const { answer } = play;
           expect(answer.isAnswered || answer.isReset || play.isClientGone).toBe(true);
         },
@@ -614,6 +630,7 @@ class Play {
   readonly answer: FakeAnswer;
   readonly closed;
   readonly onOver;
+  readonly keeping: ByteBudget;
   readonly #forwarding: Forwarding;
   readonly #connection: FakeConnection;
   readonly sentByEndpoint = new Map<FakeExchange, number>();
@@ -652,6 +669,7 @@ class Play {
     this.answer = made.answer;
     this.closed = made.closed;
     this.onOver = made.onOver;
+    this.keeping = made.keeping;
     this.#forwarding = made.forwarding;
     this.#connection = first;
     this.#connecting = pending;

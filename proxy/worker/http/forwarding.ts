@@ -18,6 +18,7 @@ import type {
 } from "../../http/message.ts";
 import { without } from "../../http/heads.ts";
 import type { RequestRecord } from "../vitals/request-record.ts";
+import type { ByteBudget } from "./byte-budget.ts";
 import { answerError, type MeshError, upstreamError } from "./mesh-error.ts";
 
 /** What is to be done with a request that goes on. */
@@ -48,6 +49,8 @@ export interface ForwardingPlan {
   /** Who gets a copy of the request; nobody waits for them. */
   readonly copies: readonly HttpWriter[];
   readonly record: RequestRecord;
+  /** Of the pod, for content that may have to be sent again; where nothing is left there is one attempt. */
+  readonly keeping: ByteBudget;
   /** What should not have been thrown was. The request was ended. */
   readonly onMistake: (error: unknown) => void;
 }
@@ -74,6 +77,8 @@ export class Forwarding implements HttpReader {
   /** Content that may have to be sent, or sent again. */
   #kept: Buffer[] = [];
   #keptBytes = 0;
+  /** As much of it was taken from the pod's budget. */
+  #budgetBytes = 0;
   #receivedBytes = 0;
   #isReplayable = true;
   #hasEnded = false;
@@ -220,10 +225,11 @@ export class Forwarding implements HttpReader {
 
   #keep(bytes: Uint8Array): void {
     const most = this.#plan.retry ? MAX_REPLAYED_BYTES : MAX_UNSEEN_BYTES;
-    if (this.#keptBytes + bytes.length > most) {
+    if (this.#keptBytes + bytes.length > most || !this.#plan.keeping.take(bytes.length)) {
       this.#isReplayable = false;
+      // What nobody has taken yet stays in any case: the client gets no leave to send more.
       if (this.#attempt?.writer) return this.#forget();
-    }
+    } else this.#budgetBytes += bytes.length;
     this.#kept.push(Buffer.from(bytes));
     this.#keptBytes += bytes.length;
   }
@@ -232,6 +238,8 @@ export class Forwarding implements HttpReader {
     if (this.#keptBytes === 0) return;
     this.#kept = [];
     this.#keptBytes = 0;
+    this.#plan.keeping.give(this.#budgetBytes);
+    this.#budgetBytes = 0;
   }
 
   #release(): void {

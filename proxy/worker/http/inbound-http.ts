@@ -135,6 +135,7 @@ export class InboundHttp implements RequestHandler {
         mayRetry: () => false,
         copies: NO_COPIES,
         record,
+        keeping: this.#pod.kept,
         onMistake: (error) => this.#mesh.onMistake(this.#pod, error),
       },
       answer,

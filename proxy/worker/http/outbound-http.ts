@@ -156,6 +156,7 @@ export class OutboundHttp implements RequestHandler {
         mayRetry: () => budget?.takeRetry() ?? true,
         copies: decision ? mirrored(this.#caller, snapshot, goesOn, changes, decision, record.traceId) : NO_COPIES,
         record,
+        keeping: this.#caller.pod.kept,
         onMistake: (error) => mesh.onMistake(this.#caller.pod, error),
       },
       answer,
