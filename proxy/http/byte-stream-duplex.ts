@@ -21,6 +21,8 @@ export class ByteStreamDuplex extends Duplex {
       writableHighWaterMark: BUFFERED_BYTES,
     });
     this.#stream = stream;
+    // Nobody is asked for more of it then, and the tunnel's connection still waits for what is owed.
+    this.once("end", () => this.#pay());
     stream.read({
       data: (bytes) => this.#onData(bytes),
       end: () => void this.push(null),
@@ -63,6 +65,7 @@ export class ByteStreamDuplex extends Duplex {
   }
 
   override _destroy(error: Error | null, done: Done): void {
+    this.#pay();
     const isEnded = this.readableEnded && this.writableFinished;
     this.#letGo(() => {
       if (isEnded) return;

@@ -103,7 +103,8 @@ export class TunnelByteStream implements Http1ByteStream {
   #pay(): void {
     const owed = this.#owed;
     this.#owed = 0;
-    if (owed > 0 && !this.#isGone) this.#stream.consumed(owed);
+    // Also of a tunnel that is over: its connection still waits for it.
+    if (owed > 0) this.#stream.consumed(owed);
   }
 
   #onWritable(): void {
@@ -164,6 +165,7 @@ export class TunnelByteStream implements Http1ByteStream {
   #gone(reason: string): void {
     if (this.#isGone) return;
     this.#isGone = true;
+    this.#pay();
     if (gathered.of === this) gathered.of = undefined;
     if (gathered.of === undefined) gathered.length = 0;
     this.#handler.gone(reason);

@@ -4,7 +4,6 @@
  *   8090  HTTP/1.1, Node.js: answers with the request as JSON, see {@link Seen}; `/report` what was seen on all ports
  *   8091  HTTP/1.1 by hand: what it does stands in the path, see BAD
  *   8092  HTTP/2, node:http2: as 8090; `/lose` destroys the connection in the middle of its answer, `/early` answers at once
- *   8093  HTTP/1.1 by hand: closes a connection IDLE_MS after its last answer, and says so nowhere
  *   8094  HTTP/1.1, Node.js: ends idle connections after IDLE_MS
  *   8095  HTTP/2 by hand: the content of a request is the code with which its answer is reset in the middle
  */
@@ -196,27 +195,6 @@ tracked(8095, (socket) => {
       soon(() => void socket.write(frame(RST_STREAM, 0, stream, code)));
     }
   });
-});
-
-tracked(8093, (socket) => {
-  let text = "";
-  let timer: NodeJS.Timeout | undefined;
-  socket.on("data", (bytes) => {
-    clearTimeout(timer);
-    text += bytes.toString("latin1");
-    for (;;) {
-      const end = text.indexOf("\r\n\r\n");
-      if (end < 0) return;
-      const length = Number(/content-length: ([0-9]+)/i.exec(text.slice(0, end))?.[1] ?? 0);
-      if (text.length < end + 4 + length) return;
-      const [method = "", target = ""] = text.split(" ");
-      text = text.slice(end + 4 + length);
-      count(method, target);
-      socket.write(`${OK}Content-Length: 2\r\n\r\nok`);
-      timer = setTimeout(() => void socket.end(), IDLE_MS);
-    }
-  });
-  socket.on("end", () => void socket.end());
 });
 
 const impatient = createServer((asked, response) => {
