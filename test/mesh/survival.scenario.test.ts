@@ -152,7 +152,7 @@ test("with the supervisor gone traffic of its pods is refused, not passed in cle
   const startedAt = Date.now();
   // One that the proxy lets in without a certificate, and would not miss; and one that must come through a tunnel.
   const loads = ["outside/stranger", "shop/client"].map((pod) =>
-    mesh.client<LoadCounts>(pod, "load", address, 8080, 5, 1),
+    mesh.client<LoadCounts>(pod, "load", address, 8080, 15, 1),
   );
   await loadRuns(2);
   await mesh.signal({ node: "node-2", role: "supervisor", signal: "SIGKILL" });
