@@ -10,8 +10,11 @@ import { EndedStream, type OnFirstBytes, SocketPeek } from "./exchange/first-byt
 import type { Pipeline } from "./pipeline.ts";
 import type { Exchange, ServedPod } from "./served-pod.ts";
 
-/** How long a client may be silent on a port of which nothing is declared, before its server is given the word. */
-const SILENCE_MS = 100;
+/**
+ * How long a client may be silent on a port of which nothing is declared, before its server is given the word. Whoever speaks first
+ * does so at once, as it is connected to us without a way between; every call of a protocol in which the server begins waits so long.
+ */
+const SILENCE_MS = 25;
 /** How long the first bytes may take to be enough, after the first of them. */
 const FIRST_BYTES_MS = 10_000;
 

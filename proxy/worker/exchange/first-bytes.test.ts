@@ -152,6 +152,18 @@ describe("a stream", () => {
   });
 });
 
+test("a socket whose end came after somebody had looked, and before it was read, has ended for its reader", async () => {
+  const [near, far] = await loopbackPair();
+  near.pause();
+  const client = tcpByteStream(near);
+  const peek = new SocketPeek(near, () => false);
+  peek.stop();
+  far.end();
+  await vi.waitFor(() => expect(near.readableEnded).toBe(true));
+  const reading = new Reading(client);
+  await vi.waitFor(() => expect(reading.hasEnded).toBe(true));
+});
+
 test("of a stream that has ended with its first bytes these come, and the end, and nobody accounts for them twice", () => {
   const below = new FakeByteStream();
   const reading = new Reading(new EndedStream(below, Buffer.from("abc")));

@@ -159,7 +159,13 @@ export class EndedStream implements ByteStream {
   read(reader: ByteReader): void {
     if (this.#bytes.length > 0) reader.data(this.#bytes);
     reader.end();
-    this.#stream.read(reader);
+    // It may tell its end once more.
+    this.#stream.read({
+      data: (bytes) => reader.data(bytes),
+      end: () => undefined,
+      writable: () => reader.writable(),
+      closed: (problem) => reader.closed(problem),
+    });
   }
 
   write(bytes: Uint8Array): boolean {

@@ -62,6 +62,8 @@ class TcpByteStream implements ByteStream {
       if (!this.#isReset) reader.closed(this.#howItEnded());
     });
     socket.resume();
+    // Whoever looked at what came first had the socket read: its end may have come before anybody listened for it.
+    if (socket.readableEnded) reader.end();
   }
 
   write(bytes: Uint8Array): boolean {
