@@ -217,7 +217,7 @@ test("a pod that takes its time holds up nobody who takes the mesh down", async 
   const startedAt = Date.now();
   expect((await mesh.heddle("down")).code).toBe(0);
   expect(Date.now() - startedAt).toBeGreaterThan(1_900);
-  expect(Date.now() - startedAt).toBeLessThan(6_000);
+  expect(Date.now() - startedAt).toBeLessThan(20_000);
 });
 
 test("a folder below /run is refused, because a mesh has a /run of its own", async () => {
