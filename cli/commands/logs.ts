@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { existsSync } from "node:fs";
 import { type Command, InvalidArgumentError } from "commander";
 import { isAbout, parseAccessLog } from "#local/nodes/access-log.ts";
@@ -67,8 +68,14 @@ const logs = async (pod: string | undefined, options: LogsOptions): Promise<void
   await mesh.client.close();
 };
 
+/** For so long a mesh whose log broke off may still be seen although it is ending. */
+const ENDING_LOOKS = 10;
+const ENDING_LOOK_MS = 200;
+
 /** @throws CliFailure unless the mesh was taken down: it then removes its socket before it closes what is open */
 const sayWhyItBroke = async (mesh: ChosenMesh, { message }: Error): Promise<void> => {
+  // A process that is killed loses one socket after the other.
+  for (let looks = 0; looks < ENDING_LOOKS && (await isUp(mesh.state)); looks++) await delay(ENDING_LOOK_MS);
   if (await isUp(mesh.state)) throw new CliFailure(`mesh ${mesh.name} sends no more of this log: ${message}`);
   if (existsSync(mesh.state.socket)) throw new CliFailure(`mesh ${mesh.name} is gone: it has ended unexpectedly`);
   process.stderr.write("the mesh has ended\n");

@@ -37,15 +37,20 @@ const openOne = (): Promise<Socket | undefined> => {
   };
   socket.on("error", (error: NodeJS.ErrnoException) => (problem = error.code ?? error.message));
   socket.once("close", fail);
-  socket.once("data", (line: Buffer) => {
-    if (isFromOwnAddress(String(line), socket.localAddress)) {
+  let line = "";
+  const onData = (piece: Buffer): void => {
+    line += String(piece);
+    if (!line.includes("\n")) return;
+    socket.off("data", onData);
+    if (isFromOwnAddress(line, socket.localAddress)) {
       socket.off("close", fail);
       resolve(socket);
     } else {
       problem = "wrong-address";
       socket.destroy();
     }
-  });
+  };
+  socket.on("data", onData);
   return promise;
 };
 
