@@ -1,4 +1,6 @@
+import * as fc from "fast-check";
 import { expect, test, vi } from "vitest";
+import { FakeByteStream } from "../testing/fake-byte-stream.ts";
 import type { ByteReader, ByteStream } from "../tunnel/byte-stream.ts";
 import { BUFFERED_BYTES, type ByteStreamHandler } from "./http1-byte-stream.ts";
 import { TunnelByteStream } from "./http1-tunnel-stream.ts";
@@ -60,4 +62,47 @@ test("whoever was never told to wait is not told to go on", async () => {
   stream.write(Buffer.alloc(10));
   await turn();
   expect(handler.writable).not.toHaveBeenCalled();
+});
+
+/** What happens to one of several tunnels in the course of a turn. */
+type Step = readonly [tunnel: number, what: "write" | "end" | "abort" | "destroy" | "turn"];
+
+test("tunnels that are written to in one turn get each its own bytes, in order, whichever of them end or break off meanwhile", async () => {
+  const step = fc.tuple(
+    fc.nat(2),
+    fc.constantFrom<Step[1]>("write", "write", "write", "end", "abort", "destroy", "turn"),
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
+      const handler: ByteStreamHandler = {
+        data: () => undefined,
+        ended: () => undefined,
+        writable: () => undefined,
+        blocked: () => undefined,
+        gone: () => undefined,
+      };
+      const below = [new FakeByteStream(), new FakeByteStream(), new FakeByteStream()];
+      const streams = below.map((tunnel) => new TunnelByteStream(tunnel, handler));
+      const expected = ["", "", ""];
+      const isOver = [false, false, false];
+      await turn();
+      for (const [index, [at, what]] of steps.entries()) {
+        if (what === "turn") await turn();
+        else if (what === "write") {
+          const text = `${at}.${index} `;
+          streams[at]?.write(Buffer.from(text));
+          if (isOver[at] === false) expected[at] += text;
+        } else {
+          streams[at]?.[what]("over");
+          isOver[at] = true;
+        }
+      }
+      await turn();
+      // What was broken off may lack its last words, and has nobody else's.
+      for (const [at, { written }] of below.entries()) {
+        expect(expected[at]?.startsWith(written)).toBe(true);
+      }
+      for (const [at, tunnel] of below.entries()) if (isOver[at] === false) expect(tunnel.written).toBe(expected[at]);
+    }),
+  );
 });

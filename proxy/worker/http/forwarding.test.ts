@@ -17,7 +17,8 @@ import { Counters } from "../vitals/counters.ts";
 import { FlowLog } from "../vitals/flow-log.ts";
 import { RequestRecord } from "../vitals/request-record.ts";
 import { ByteBudget } from "./byte-budget.ts";
-import { Forwarding, type ForwardingPlan } from "./forwarding.ts";
+import { Forwarding } from "./forwarding.ts";
+import type { ForwardingPlan } from "./forwarding-plan.ts";
 import { type MeshError, upstreamError } from "./mesh-error.ts";
 
 const UNREACHABLE: MeshError = upstreamError("connect-failed", "nobody is there");

@@ -1,59 +1,23 @@
 import { isGrpc } from "#mesh/routes/request-facts.ts";
 import { type AttemptEnd, shouldRetry } from "#mesh/routes/retry.ts";
-import type { RouteRetry, RouteTimeouts } from "#mesh/routes/route.ts";
 import { fieldValue } from "#mesh/routes/field.ts";
 import type { Field } from "#wire/field.ts";
 import { Http1Error } from "#wire/http1/http1-error.ts";
 import { ERROR_CODE, type ErrorCode } from "#wire/http2/error-code.ts";
 import type {
-  HeadChanges,
   HttpAnswer,
   HttpClientConnection,
   HttpFailure,
   HttpReader,
-  HttpRequest,
   HttpResponse,
-  HttpResponseReader,
   HttpWriter,
 } from "../../http/message.ts";
 import { without } from "../../http/heads.ts";
 import type { RequestRecord } from "../vitals/request-record.ts";
-import type { ByteBudget } from "./byte-budget.ts";
-import { answerError, type MeshError, upstreamError } from "./mesh-error.ts";
-
-/** What is to be done with a request that goes on. */
-export interface ForwardingPlan {
-  /** As it goes on. */
-  readonly request: HttpRequest;
-  readonly changes: HeadChanges;
-  /**
-   * Gives a connection for an attempt, at once where there is one.
-   * @returns a {@link MeshError} where there is none
-   */
-  readonly connect: () => HttpClientConnection | MeshError | Promise<HttpClientConnection | MeshError>;
-  /**
-   * Whether a response says that the request has reached no application, and may go to another endpoint: the next
-   * {@link connect} is for one.
-   */
-  readonly isUnreached?: (head: HttpResponse) => boolean;
-  /** The response as the client gets it. */
-  readonly response: (head: HttpResponse) => HttpResponse;
-  /** Whether another proxy answers in the place of an application that it could not reach, or that broke off. */
-  readonly isConnectionFailure: (head: HttpResponse) => boolean;
-  /** Fields of the endpoint's informational heads and trailers, without what it may not say; the same where that is all. */
-  readonly allowed: (fields: readonly Field[]) => readonly Field[];
-  readonly timeouts: RouteTimeouts;
-  readonly retry: RouteRetry | undefined;
-  /** Asked before every retry: whether there is still room for one. */
-  readonly mayRetry: () => boolean;
-  /** Who gets a copy of the request; nobody waits for them. */
-  readonly copies: readonly HttpWriter[];
-  readonly record: RequestRecord;
-  /** Of the pod, for content that may have to be sent again; where nothing is left there is one attempt. */
-  readonly keeping: ByteBudget;
-  /** What should not have been thrown was. The request was ended. */
-  readonly onMistake: (error: unknown) => void;
-}
+import { Attempt, type AttemptOwner } from "./attempt.ts";
+import { KeptContent } from "./kept-content.ts";
+import type { ForwardingPlan } from "./forwarding-plan.ts";
+import { answerError, type MeshError, MISTAKE, timeoutError, upstreamError } from "./mesh-error.ts";
 
 /** As much of a request's content is kept to be sent again where the route wants that; beyond it there is one attempt. In bytes. */
 const MAX_REPLAYED_BYTES = 64 * 1024;
@@ -71,15 +35,10 @@ const DEFAULT_BACKOFF_MS = 25;
  * One request on its way: its head goes to an endpoint, its content follows, and the response comes back; again where the route
  * says so and the client has seen nothing yet. It ends exactly once, with the record of the request.
  */
-export class Forwarding implements HttpReader {
+export class Forwarding implements HttpReader, AttemptOwner {
   readonly #plan: ForwardingPlan;
   readonly #answer: HttpAnswer;
-  /** Content that may have to be sent, or sent again. */
-  #kept: Buffer[] = [];
-  #keptBytes = 0;
-  /** As much of it was taken from the pod's budget. */
-  #budgetBytes = 0;
-  #receivedBytes = 0;
+  readonly #kept: KeptContent;
   #isReplayable = true;
   #hasEnded = false;
   #trailers: readonly Field[] = [];
@@ -105,6 +64,7 @@ export class Forwarding implements HttpReader {
     this.#plan = plan;
     this.#answer = answer;
     this.#onOver = onOver;
+    this.#kept = new KeptContent(plan.keeping, plan.retry ? MAX_REPLAYED_BYTES : MAX_UNSEEN_BYTES);
     const { requestMs } = plan.timeouts;
     if (requestMs) this.#requestTimer = setTimeout(() => this.#timeOut("the request", requestMs), requestMs);
     this.#try();
@@ -120,10 +80,10 @@ export class Forwarding implements HttpReader {
     this.#plan.record.moved("request", bytes.length);
     for (const copy of this.#plan.copies) copy.write(bytes);
     if (this.#isOver || (this.#isResponseDone && !this.#isTunnel)) return this.#answer.consumed(bytes.length);
-    this.#receivedBytes += bytes.length;
+    this.#kept.received(bytes.length);
     const writer = this.#attempt?.writer;
     if (!writer || this.#isReplayable || writer.isUnsent === true) this.#keep(bytes);
-    else this.#forget();
+    else this.#kept.forget();
     if (writer?.write(bytes) === true) this.#answer.consumed(bytes.length);
     else this.#owedToClient += bytes.length;
   }
@@ -198,16 +158,14 @@ export class Forwarding implements HttpReader {
       const message = `the request cannot be sent on: ${error instanceof Error ? error.message : String(error)}`;
       return this.#fail({ status: 502, grpcStatus: "INTERNAL", code: "unforwardable-request", message, flag: "UPE" });
     }
-    attempt.isHttp2 = made.version === "2";
     const { backendRequestMs } = timeouts;
     if (backendRequestMs) attempt.watch(backendRequestMs);
     this.#sendKept(attempt.writer);
   }
 
   #sendKept(writer: HttpWriter): void {
-    let isWelcome = true;
-    for (const bytes of this.#kept) isWelcome = writer.write(bytes);
-    if (!this.#isReplayable && writer.isUnsent !== true) this.#forget();
+    const isWelcome = this.#kept.sendTo(writer);
+    if (!this.#isReplayable && writer.isUnsent !== true) this.#kept.forget();
     if (isWelcome) this.#release();
     if (this.#hasEnded) this.#endRequest(writer);
   }
@@ -224,22 +182,12 @@ export class Forwarding implements HttpReader {
   }
 
   #keep(bytes: Uint8Array): void {
-    const most = this.#plan.retry ? MAX_REPLAYED_BYTES : MAX_UNSEEN_BYTES;
-    if (this.#keptBytes + bytes.length > most || !this.#plan.keeping.take(bytes.length)) {
+    if (!this.#kept.mayKeep(bytes.length)) {
       this.#isReplayable = false;
       // What nobody has taken yet stays in any case: the client gets no leave to send more.
-      if (this.#attempt?.writer) return this.#forget();
-    } else this.#budgetBytes += bytes.length;
-    this.#kept.push(Buffer.from(bytes));
-    this.#keptBytes += bytes.length;
-  }
-
-  #forget(): void {
-    if (this.#keptBytes === 0) return;
-    this.#kept = [];
-    this.#keptBytes = 0;
-    this.#plan.keeping.give(this.#budgetBytes);
-    this.#budgetBytes = 0;
+      if (this.#attempt?.writer) return this.#kept.forget();
+    }
+    this.#kept.add(bytes);
   }
 
   #release(): void {
@@ -260,7 +208,7 @@ export class Forwarding implements HttpReader {
   /** @returns whether an attempt's end is not the answer: there will be another, or there would be if it were not one too many */
   #retries(end: AttemptEnd): boolean {
     const { retry, mayRetry } = this.#plan;
-    if (!this.#mayReplay || !shouldRetry(retry, this.#attempts, end)) return false;
+    if (!this.#kept.isWhole || !shouldRetry(retry, this.#attempts, end)) return false;
     this.#attempt = undefined;
     if (!mayRetry()) {
       this.#fail(upstreamError("retry-budget", "the attempt failed, and the Service gets no more retries now", "URX"));
@@ -272,17 +220,12 @@ export class Forwarding implements HttpReader {
 
   /** Whether it may be sent again because nobody has looked at it. */
   get #mayResend(): boolean {
-    return this.#refusals < MAX_REFUSALS && this.#mayReplay;
+    return this.#refusals < MAX_REFUSALS && this.#kept.isWhole;
   }
 
   #resend(): void {
     this.#refusals += 1;
     this.#try();
-  }
-
-  /** Whether all of the request that came so far is still there. */
-  get #mayReplay(): boolean {
-    return this.#keptBytes === this.#receivedBytes;
   }
 
   #fail(error: MeshError): void {
@@ -310,7 +253,7 @@ export class Forwarding implements HttpReader {
   }
 
   head(attempt: Attempt, head: HttpResponse): void {
-    if (this.#refusals < MAX_UNREACHED && this.#mayReplay && this.#plan.isUnreached?.(head) === true) {
+    if (this.#refusals < MAX_UNREACHED && this.#kept.isWhole && this.#plan.isUnreached?.(head) === true) {
       attempt.cancel("it is sent elsewhere");
       return this.#resend();
     }
@@ -318,7 +261,7 @@ export class Forwarding implements HttpReader {
     const end: AttemptEnd = isFailure ? { kind: "connection-error" } : { kind: "response", status: head.status };
     if (this.#retries(end)) return attempt.cancel("it is tried again");
     this.#isPeerFailure = isFailure;
-    this.#forget();
+    this.#kept.forget();
     this.#isReplayable = false;
     this.#isTunnel = head.status === 101;
     if (this.#isTunnel) this.#stopTimers(attempt);
@@ -399,7 +342,7 @@ export class Forwarding implements HttpReader {
     this.#isOver = true;
     this.#stopTimers(this.#attempt);
     this.#endCopies();
-    this.#forget();
+    this.#kept.forget();
     this.#release();
     this.#plan.record.close(flag, problem);
     this.#onOver(this);
@@ -419,67 +362,6 @@ export class Forwarding implements HttpReader {
   }
 }
 
-/** One time that a request is sent. */
-class Attempt implements HttpResponseReader {
-  readonly #forwarding: Forwarding;
-  writer: HttpWriter | undefined;
-  isHttp2 = false;
-  isOver = false;
-  #timer: NodeJS.Timeout | undefined;
-
-  constructor(forwarding: Forwarding) {
-    this.#forwarding = forwarding;
-  }
-
-  watch(ms: number): void {
-    this.#timer = setTimeout(() => {
-      this.cancel(`no whole answer within ${ms} ms`);
-      this.#forwarding.late(ms);
-    }, ms);
-  }
-
-  stopTimer(): void {
-    clearTimeout(this.#timer);
-  }
-
-  /** Nothing is told any more. */
-  cancel(reason: string): void {
-    if (this.isOver) return;
-    this.isOver = true;
-    this.stopTimer();
-    this.writer?.reset(ERROR_CODE.cancel, reason);
-  }
-
-  informational(head: HttpResponse): void {
-    if (!this.isOver) this.#forwarding.informational(head);
-  }
-
-  head(head: HttpResponse): void {
-    if (!this.isOver) this.#forwarding.head(this, head);
-  }
-
-  data(bytes: Uint8Array): void {
-    if (!this.isOver && this.writer) this.#forwarding.content(this.writer, bytes);
-  }
-
-  end(trailers: readonly Field[]): void {
-    if (this.isOver) return;
-    this.stopTimer();
-    this.#forwarding.responseEnd(this, trailers);
-  }
-
-  writable(): void {
-    if (!this.isOver) this.#forwarding.writableToServer();
-  }
-
-  reset(failure: HttpFailure): void {
-    if (this.isOver) return;
-    this.isOver = true;
-    this.stopTimer();
-    this.#forwarding.broken(failure);
-  }
-}
-
 /**
  * How the client of a broken answer is told. NO_ERROR would be an end to most clients, and REFUSED_STREAM would have them send a
  * request again that the endpoint has looked at.
@@ -489,24 +371,8 @@ const brokenCode = ({ code }: HttpFailure): ErrorCode =>
     ? ERROR_CODE.internalError
     : code;
 
-const MISTAKE: MeshError = {
-  status: 500,
-  grpcStatus: "INTERNAL",
-  code: "internal-error",
-  message: "a mistake of the proxy's; see its log",
-  flag: "UF",
-};
-
 /** Its own log says more. */
 const PEER_FAILURE = { reason: "peer-failure", message: "the proxy of the endpoint could not reach its application" };
-
-const timeoutError = (code: string, what: string, ms: number): MeshError => ({
-  status: 504,
-  grpcStatus: "DEADLINE_EXCEEDED",
-  code,
-  message: `${what} took longer than ${ms} ms`,
-  flag: "UT",
-});
 
 const noteGrpcStatus = (record: RequestRecord, fields: readonly Field[]): void => {
   const status = fieldValue(fields, "grpc-status");

@@ -105,3 +105,20 @@ export const NO_ROUTE: MeshError = {
   message: "no rule of the routes of this service matches the request",
   flag: "NR",
 };
+
+export const MISTAKE: MeshError = {
+  status: 500,
+  grpcStatus: "INTERNAL",
+  code: "internal-error",
+  message: "a mistake of the proxy's; see its log",
+  flag: "UF",
+};
+
+/** Something took longer than the route lets it. */
+export const timeoutError = (code: string, what: string, ms: number): MeshError => ({
+  status: 504,
+  grpcStatus: "DEADLINE_EXCEEDED",
+  code,
+  message: `${what} took longer than ${ms} ms`,
+  flag: "UT",
+});
