@@ -18,6 +18,12 @@ export const goneWith = (code: number, last = 0): Pick<Case, "answer"> => ({
   answer: [`GOAWAY last ${last} code ${code}`],
 });
 
+/** A message that its reader resets. */
+export const MALFORMED: Pick<Case, "calls" | "answer"> = { calls: [], answer: ["RST_STREAM 1 code 1"] };
+
+/** A GET that is read. */
+export const TAKEN: readonly string[] = ["request 1 GET shop /", "end 1"];
+
 export const CONNECT: Pairs = [
   [":method", "CONNECT"],
   [":authority", "10.0.0.1:80"],
