@@ -3,8 +3,8 @@ import pino from "pino";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import type { AccessLogMode } from "../channel/access-log-mode.ts";
-import type { Flow } from "../channel/worker-report.ts";
-import { AccessLog } from "./access-log.ts";
+import type { Flow, LeftOut } from "../channel/worker-report.ts";
+import { AccessLog, type Lines } from "./access-log.ts";
 
 /** A log, and the lines that come out of the process. */
 const logging = (mode: AccessLogMode, linesPerSecond = 1_000) => {
@@ -26,9 +26,11 @@ const logging = (mode: AccessLogMode, linesPerSecond = 1_000) => {
 
 const events = ["opened", "failed", "closed"].map((event): Flow => ({ event, "src.addr": "10.0.0.1:1" }));
 
+const told = (flows: readonly Flow[], dropped = 0, left: readonly LeftOut[] = []): Lines => ({ flows, left, dropped });
+
 test("every connection has one line for each event, which says whose worker it was", () => {
   const { log, lines } = logging("all");
-  log.write(2, events, 0);
+  log.write(2, told(events));
   expect(lines()).toMatchObject([
     { level: 30, msg: "connection opened", event: "opened", worker: 2, log: "access", "src.addr": "10.0.0.1:1" },
     { level: 40, msg: "connection failed", event: "failed", worker: 2 },
@@ -42,7 +44,7 @@ test.each([
   ["off", []],
 ] as const)("with %s the events %j are written", (mode, written) => {
   const { log, lines } = logging(mode);
-  log.write(0, events, 0);
+  log.write(0, told(events));
   expect(lines().map(({ event }) => event)).toEqual(written);
 });
 
@@ -54,7 +56,7 @@ const requests: readonly Flow[] = [
 
 test("a request has one line; it has failed where the mesh says why, and not where an application answers so", () => {
   const { log, lines } = logging("all");
-  log.write(2, requests, 0);
+  log.write(2, told(requests));
   expect(lines()).toMatchObject([
     { level: 30, msg: "request", path: "/fine", worker: 2 },
     { level: 30, msg: "request", path: "/broken", response_code: 500 },
@@ -64,7 +66,7 @@ test("a request has one line; it has failed where the mesh says why, and not whe
 
 test("where only failures are told, requests that the mesh answered are", () => {
   const { log, lines } = logging("failures");
-  log.write(0, requests, 0);
+  log.write(0, told(requests));
   expect(lines().map(({ path }) => path)).toEqual(["/refused"]);
 });
 
@@ -74,7 +76,7 @@ test("a line is one line, whatever a worker writes into it, and the fields of th
   const property = fc.property(text, text, (reason, error) => {
     const { log, lines, output } = logging("all");
     const forged = { worker: 7 };
-    log.write(1, [{ ...forged, event: "failed", reason: `${reason}\n{"level":60}`, error }], 0);
+    log.write(1, told([{ ...forged, event: "failed", reason: `${reason}\n{"level":60}`, error }]));
     expect(output().split("\n").length).toBe(2);
     expect(lines()).toMatchObject([
       { level: 40, process: "agent", log: "access", worker: 1, msg: "connection failed" },
@@ -87,8 +89,8 @@ test("a line is one line, whatever a worker writes into it, and the fields of th
 test("what the workers left out is counted, also where nothing is written", () => {
   for (const mode of ["all", "failures", "off"] as const) {
     const { log } = logging(mode);
-    log.write(0, [], 3);
-    log.write(1, events, 4);
+    log.write(0, told([], 3));
+    log.write(1, told(events, 4));
     expect(log.dropped).toBe(7);
   }
 });
@@ -101,7 +103,7 @@ test("a line is what the logger of the agent would have written", () => {
     error: 'a "quoted"\n\u2028\ud800 text',
     reason: undefined,
   };
-  log.write(1, [flow], 0);
+  log.write(1, told([flow]));
   const written = lines();
   const text = output();
   let expected = "";
@@ -122,7 +124,7 @@ test("a logger that is to tell of trouble alone has lines of failures alone", ()
   let output = "";
   const destination = { write: (text: string) => void (output += text) };
   const bound = { linesPerSecond: 10, isHome: () => true };
-  new AccessLog(pino({ level: "warn" }, destination), "all", bound).write(0, events, 0);
+  new AccessLog(pino({ level: "warn" }, destination), "all", bound).write(0, told(events));
   expect(output.split("\n").filter(Boolean).length).toBe(1);
   expect(output).toContain('"event":"failed"');
 });
@@ -138,14 +140,14 @@ const linesOf = (name: string, count: number, end: "src" | "dst" = "dst"): reado
 
 test("a pod has so many lines a second, in both directions together; how many are left out is said, and others have theirs", () => {
   const { log, lines } = logging("all", 10);
-  log.write(0, [...linesOf("web", 15), ...linesOf("web", 5, "src"), ...linesOf("cart", 10, "src")], 0);
+  log.write(0, told([...linesOf("web", 15), ...linesOf("web", 5, "src"), ...linesOf("cart", 10, "src")]));
   expect(lines()).toHaveLength(20);
   log.nextSecond();
   expect(lines().slice(20)).toMatchObject([
     { level: 40, log: "access", event: "left-out", lines: 10, "pod.name": "web", worker: 0, msg: "10 lines left out" },
   ]);
   expect(log.dropped).toBe(10);
-  log.write(0, linesOf("web", 10), 0);
+  log.write(0, told(linesOf("web", 10)));
   log.nextSecond();
   expect(lines()).toHaveLength(31);
   expect(log.dropped).toBe(10);
@@ -154,9 +156,31 @@ test("a pod has so many lines a second, in both directions together; how many ar
 test("a worker that makes up pods, or speaks of another's, has one share for all of them", () => {
   const { log, lines } = logging("all", 10);
   const forged = Array.from({ length: 30 }, (_, index) => linesOf(`pod-${index}`, 1)).flat();
-  log.write(1, [...forged, ...linesOf("web", 30), ...events], 0);
+  log.write(1, told([...forged, ...linesOf("web", 30), ...events]));
+  expect(lines()).toHaveLength(11);
+  log.nextSecond();
+  expect(lines().slice(11)).toMatchObject([{ event: "left-out", lines: 52, worker: 1 }]);
+  expect(lines().at(-1)).not.toHaveProperty(["pod.name"]);
+});
+
+test("what a worker left out of a pod's lines is told as the pod's, and takes none of its lines", () => {
+  const { log, lines } = logging("all", 10);
+  log.write(0, told(linesOf("web", 4), 0, [["shop", "web", 90]]));
+  log.write(0, told(linesOf("web", 8), 0, [["shop", "web", 5]]));
+  log.write(1, told([], 0, [["shop", "web", 7]]));
   expect(lines()).toHaveLength(10);
   log.nextSecond();
-  expect(lines().slice(10)).toMatchObject([{ event: "left-out", lines: 53, worker: 1 }]);
+  expect(lines().slice(10)).toMatchObject([
+    { event: "left-out", lines: 97, "pod.name": "web", worker: 0 },
+    { event: "left-out", lines: 7, worker: 1 },
+  ]);
   expect(lines().at(-1)).not.toHaveProperty(["pod.name"]);
+  expect(log.dropped).toBe(104);
+});
+
+test("failures have their lines when the others are too many", () => {
+  const { log, lines } = logging("all", 10);
+  log.write(0, told([...linesOf("web", 30), { ...linesOf("web", 1)[0], event: "failed" }]));
+  expect(lines().filter(({ event }) => event === "failed")).toHaveLength(1);
+  expect(lines()).toHaveLength(11);
 });

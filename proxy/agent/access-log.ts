@@ -1,6 +1,7 @@
 import pino, { type DestinationStream, type Logger } from "pino";
 import type { AccessLogMode } from "../channel/access-log-mode.ts";
-import type { Flow } from "../channel/worker-report.ts";
+import { LineShare } from "../channel/line-share.ts";
+import type { Flow, LeftOut } from "../channel/worker-report.ts";
 
 /** How much is written: a pod must not fill the disk of its node with lines, nor leave others none. */
 export interface AccessLogBound {
@@ -10,12 +11,19 @@ export interface AccessLogBound {
   readonly isHome: (worker: number, namespace: string, name: string) => boolean;
 }
 
-/** What one pod has had of a second. */
-interface Share {
+/** Whose lines they are. */
+interface Sharer {
   readonly worker: number;
   /** Undefined: lines of which no pod is known, of all pods of the worker. */
   readonly pod: { readonly namespace: string; readonly name: string } | undefined;
-  lines: number;
+  readonly share: LineShare;
+}
+
+/** What a worker has to tell. */
+export interface Lines {
+  readonly flows: readonly Flow[];
+  readonly left: readonly LeftOut[];
+  readonly dropped: number;
 }
 
 /**
@@ -30,7 +38,7 @@ export class AccessLog {
   readonly #bindings: string;
   readonly #mode: AccessLogMode;
   readonly #bound: AccessLogBound;
-  readonly #shares = new Map<string, Share>();
+  readonly #sharers = new Map<string, Sharer>();
   #dropped = 0;
 
   constructor(logger: Logger, mode: AccessLogMode, bound: AccessLogBound) {
@@ -47,42 +55,43 @@ export class AccessLog {
   }
 
   /** @param worker index of the worker that says so; a worker can lie about its own pods' connections, not about whose line it is */
-  write(worker: number, flows: readonly Flow[], dropped: number): void {
+  write(worker: number, { flows, left, dropped }: Lines): void {
     this.#dropped += dropped;
     if (this.#mode === "off") return;
+    for (const [namespace, name, lines] of left) this.#shareOf(worker, namespace, name).leaveOut(lines);
     for (const flow of flows) {
       const failed = isFailure(flow);
       if (this.#mode === "failures" && !failed) continue;
       const level = failed ? "warn" : "info";
       if (!this.#logger.isLevelEnabled(level)) continue;
-      if (++this.#shareOf(worker, flow).lines > this.#bound.linesPerSecond) continue;
+      const [namespace, name] = ownPodOf(flow);
+      if (!this.#shareOf(worker, namespace, name).take(failed)) continue;
       this.#tell(level, { ...flow, worker, msg: messageOf(flow, failed) });
     }
   }
 
   /** To be called every second: everybody may write again, and how many lines were left out is said. */
   nextSecond(): void {
-    for (const { worker, pod, lines } of this.#shares.values()) {
-      const left = lines - this.#bound.linesPerSecond;
-      if (left <= 0) continue;
+    for (const { worker, pod, share } of this.#sharers.values()) {
+      const { left } = share;
+      if (left === 0) continue;
       this.#dropped += left;
       const whose = pod && { "pod.namespace": pod.namespace, "pod.name": pod.name };
       this.#tell("warn", { event: "left-out", lines: left, ...whose, worker, msg: `${left} lines left out` });
     }
-    this.#shares.clear();
+    this.#sharers.clear();
   }
 
   /** A pod that the worker made up has no share of its own. */
-  #shareOf(worker: number, flow: Flow): Share {
-    const [namespace, name] = ownPodOf(flow);
+  #shareOf(worker: number, namespace: string, name: string): LineShare {
     const key = `${worker} ${namespace}/${name}`;
-    const known = this.#shares.get(key);
-    if (known) return known;
+    const known = this.#sharers.get(key);
+    if (known) return known.share;
     const isHome = this.#bound.isHome(worker, namespace, name);
-    const common = this.#shares.get(`${worker}`);
-    if (!isHome && common) return common;
-    const share = { worker, pod: isHome ? { namespace, name } : undefined, lines: 0 };
-    this.#shares.set(isHome ? key : `${worker}`, share);
+    const common = this.#sharers.get(`${worker}`);
+    if (!isHome && common) return common.share;
+    const share = new LineShare(this.#bound.linesPerSecond);
+    this.#sharers.set(isHome ? key : `${worker}`, { worker, pod: isHome ? { namespace, name } : undefined, share });
     return share;
   }
 

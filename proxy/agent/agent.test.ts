@@ -352,7 +352,7 @@ test("a pod that has had its lines of this second has others in the next", async
       .filter(({ log }) => log === "access")
       .map(({ event, lines: left, "pod.name": pod }) => (left === undefined ? event : [event, left, pod]));
   for (const seconds of [1, 2]) {
-    worker.report({ kind: "flows", flows: [flow, flow, flow], dropped: 0 });
+    worker.report({ kind: "flows", flows: [flow, flow, flow], left: [], dropped: 0 });
     await vi.waitFor(() => expect(lines()).toHaveLength(3 * seconds - 1));
     running.clock.advance(1_000);
     expect(lines().slice(3 * (seconds - 1))).toEqual(["opened", "opened", ["left-out", 1, "web-0"]]);

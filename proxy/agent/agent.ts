@@ -237,7 +237,7 @@ export class Agent {
       case "histograms":
         return this.histograms.report(startId, report.series, report.readings);
       case "flows":
-        return this.accessLog.write(index, report.flows, report.dropped);
+        return this.accessLog.write(index, report);
     }
   }
 

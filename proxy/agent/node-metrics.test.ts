@@ -170,7 +170,7 @@ test("certificates that the CA does not give, or gives wrongly, are counted", as
 test("log lines that workers left out are counted", async () => {
   const running = await runningAgent();
   const worker = running.worker(0);
-  worker.report({ kind: "flows", flows: [], dropped: 2 });
-  worker.report({ kind: "flows", flows: [], dropped: 3 });
+  worker.report({ kind: "flows", flows: [], left: [], dropped: 2 });
+  worker.report({ kind: "flows", flows: [], left: [], dropped: 3 });
   await vi.waitFor(() => expect(value(running, "heddle_access_log_dropped_total")).toBe(5));
 });

@@ -1,6 +1,12 @@
 import { parseDuration } from "#mesh/duration.ts";
 import { parseTrustDomain, type TrustDomain } from "#mesh/spiffe-id.ts";
-import { ACCESS_LOG_MODES, type AccessLogMode, parseAccessLogMode } from "../channel/access-log-mode.ts";
+import {
+  ACCESS_LOG_MODES,
+  ACCESS_LOG_RATE_PROBLEM,
+  type AccessLogMode,
+  parseAccessLogMode,
+  parseAccessLogRate,
+} from "../channel/access-log-mode.ts";
 
 /** What the agent runs with, read once from its environment. */
 export interface AgentSettings {
@@ -30,10 +36,6 @@ export interface AgentSettings {
   readonly accessLogRate: number;
 }
 
-/** More than a pod serves that is not under attack: a line has some 600 bytes, so that this is 3 MB a second. */
-const DEFAULT_ACCESS_LOG_RATE = "5000";
-const MAX_ACCESS_LOG_RATE = 1_000_000;
-
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "silent"];
 
 /** @throws Error that lists every variable that is missing or wrong */
@@ -54,9 +56,8 @@ export const readSettings = (environment: NodeJS.ProcessEnv): AgentSettings => {
   if (!LOG_LEVELS.includes(logLevel)) problems.push(`HEDDLE_LOG_LEVEL must be one of ${LOG_LEVELS.join(", ")}`);
   const accessLog = parseAccessLogMode(environment.HEDDLE_ACCESS_LOG);
   if (!accessLog) problems.push(`HEDDLE_ACCESS_LOG must be one of ${ACCESS_LOG_MODES.join(", ")}`);
-  const accessLogRate = Number(environment.HEDDLE_ACCESS_LOG_RATE || DEFAULT_ACCESS_LOG_RATE);
-  if (!Number.isInteger(accessLogRate) || accessLogRate < 1 || accessLogRate > MAX_ACCESS_LOG_RATE)
-    problems.push(`HEDDLE_ACCESS_LOG_RATE must be a number of lines a second, 1 to ${MAX_ACCESS_LOG_RATE}`);
+  const accessLogRate = parseAccessLogRate(environment.HEDDLE_ACCESS_LOG_RATE);
+  if (accessLogRate === undefined) problems.push(ACCESS_LOG_RATE_PROBLEM);
   const settings: AgentSettings = {
     node: need("HEDDLE_NODE"),
     cluster: need("HEDDLE_CLUSTER", "Kubernetes"),
@@ -73,7 +74,7 @@ export const readSettings = (environment: NodeJS.ProcessEnv): AgentSettings => {
     leafLifetimeMs: leafLifetime.ok ? leafLifetime.value : 0,
     logLevel,
     accessLog: accessLog ?? "all",
-    accessLogRate,
+    accessLogRate: accessLogRate ?? 0,
   };
   if (problems.length > 0) throw new Error(`settings: ${problems.join("; ")}`);
   return settings;

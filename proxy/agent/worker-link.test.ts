@@ -86,7 +86,7 @@ test("a worker that says nothing for ten looks is given up; a word, whatever it 
   const { link, reports, report, onBroken } = linked();
   for (let look = 0; look < 10; look++) link.check();
   expect(onBroken).not.toHaveBeenCalled();
-  report({ kind: "flows", flows: [], dropped: 0 });
+  report({ kind: "flows", flows: [], left: [], dropped: 0 });
   await vi.waitFor(() => expect(reports.length).toBe(1));
   for (let look = 0; look < 10; look++) link.check();
   expect(onBroken).not.toHaveBeenCalled();

@@ -23,7 +23,10 @@ const COUNTS = [...HISTOGRAM_BOUNDS, Infinity].map((_, bucket) => bucket);
 test.each<[string, WorkerReport]>([
   ["applied", { kind: "applied", generation: 7 }],
   ["serving", { kind: "serving", slots: [1, 2] }],
-  ["flows", { kind: "flows", flows: [{ event: "opened", "src.addr": "10.0.0.1:1", duration_ms: 3 }], dropped: 2 }],
+  [
+    "flows",
+    { kind: "flows", flows: [{ event: "opened", "src.addr": "10.0.0.1:1", duration_ms: 3 }], left: [], dropped: 2 },
+  ],
   ["counters", { kind: "counters", series: [{ id: 0, metric: METRIC, labels: { a: "b" } }], totals: [[0, 5]] }],
   [
     "histograms",
@@ -44,7 +47,7 @@ const series = (changes: object): unknown => ({
   series: [{ id: 0, metric: METRIC, labels: {}, ...changes }],
   totals: [],
 });
-const flow = (fields: object): unknown => ({ kind: "flows", flows: [fields], dropped: 0 });
+const flow = (fields: object): unknown => ({ kind: "flows", flows: [fields], left: [], dropped: 0 });
 const totals = (...values: readonly unknown[]): unknown => ({ kind: "counters", series: [], totals: values });
 const histogram = (changes: object): unknown => ({
   kind: "histograms",
@@ -76,9 +79,11 @@ test.each<[string, unknown]>([
   ["a generation beyond all", { kind: "applied", generation: 1e308 }],
   ["slots that are no list", { kind: "serving", slots: { length: 1, 0: 1 } }],
   ["a slot that is null", { kind: "serving", slots: [null] }],
-  ["flows that are no list", { kind: "flows", flows: {}, dropped: 0 }],
-  ["no number of lost flows", { kind: "flows", flows: [] }],
-  ["a negative number of lost flows", { kind: "flows", flows: [], dropped: -1 }],
+  ["flows that are no list", { kind: "flows", flows: {}, left: [], dropped: 0 }],
+  ["no number of lost flows", { kind: "flows", flows: [], left: [] }],
+  ["lines left out of no pod", { kind: "flows", flows: [], left: [["shop", 3]], dropped: 0 }],
+  ["part of a line left out", { kind: "flows", flows: [], left: [["shop", "web", 0.5]], dropped: 0 }],
+  ["a negative number of lost flows", { kind: "flows", flows: [], left: [], dropped: -1 }],
   ["a flow that is null", flow(null as unknown as object)],
   ["a flow with an object in it", flow({ event: {} })],
   ["a flow with a list in it", flow({ event: ["x"] })],
@@ -138,7 +143,7 @@ test.each<[string, unknown]>([
 });
 
 test.each([
-  `{"kind":"flows","flows":[{"__proto__":"x"}],"dropped":0}`,
+  `{"kind":"flows","flows":[{"__proto__":"x"}],"left":[],"dropped":0}`,
   `{"kind":"counters","series":[{"id":0,"metric":"${METRIC}","labels":{"__proto__":"x"}}],"totals":[]}`,
   `{"kind":"counters","series":[{"id":0,"metric":"__proto__","labels":{}}],"totals":[]}`,
   `{"__proto__":{"kind":"applied"},"generation":1}`,
@@ -157,7 +162,12 @@ test("nothing of a series is taken over but what is known of it", () => {
 
 test("long texts are cut", () => {
   const long = "x".repeat(5_000);
-  expect(decode(flow({ error: long }))).toEqual({ kind: "flows", flows: [{ error: "x".repeat(1024) }], dropped: 0 });
+  expect(decode(flow({ error: long }))).toEqual({
+    kind: "flows",
+    flows: [{ error: "x".repeat(1024) }],
+    left: [],
+    dropped: 0,
+  });
   expect(decode(series({ labels: { a: long } }))).toMatchObject({ series: [{ labels: { a: "x".repeat(1024) } }] });
 });
 
@@ -173,6 +183,7 @@ test.each([
   expect(decode(flow({ path: sent, error: sent }))).toEqual({
     kind: "flows",
     flows: [{ path: told, error: told }],
+    left: [],
     dropped: 0,
   });
 });
@@ -180,7 +191,7 @@ test.each([
 test("no JSON at all makes the reader throw, and what is taken has its types", () => {
   const kinds = fc.constantFrom("applied", "serving", "flows", "counters", "histograms");
   const fields = fc.dictionary(
-    fc.constantFrom("generation", "slots", "flows", "dropped", "series", "totals", "readings"),
+    fc.constantFrom("generation", "slots", "flows", "left", "dropped", "series", "totals", "readings"),
     fc.jsonValue(),
   );
   fc.assert(
@@ -199,7 +210,7 @@ const framesOf = (report: WorkerReport): readonly Frame[] =>
 
 test("lines that are too long for one frame go in several, in order", () => {
   const flows = Array.from({ length: 300 }, (_, index) => ({ trace_id: index, error: "e".repeat(20_000) }));
-  const reports = framesOf({ kind: "flows", flows, dropped: 5 }).map(decodeWorkerReport);
+  const reports = framesOf({ kind: "flows", flows, left: [], dropped: 5 }).map(decodeWorkerReport);
   expect(reports.length).toBeGreaterThan(1);
   const read = reports.flatMap((report) => (report?.kind === "flows" ? report.flows : []));
   expect(read.map(({ trace_id }) => trace_id)).toEqual(flows.map(({ trace_id }) => trace_id));
@@ -208,7 +219,7 @@ test("lines that are too long for one frame go in several, in order", () => {
 
 test("a line that alone is too long for a frame is left out, and counted", () => {
   const flows = [{ trace_id: 1 }, { error: "e".repeat(2 ** 21) }, { trace_id: 2 }];
-  const reports = framesOf({ kind: "flows", flows, dropped: 0 }).map(decodeWorkerReport);
+  const reports = framesOf({ kind: "flows", flows, left: [], dropped: 0 }).map(decodeWorkerReport);
   const read = reports.flatMap((report) => (report?.kind === "flows" ? report.flows : []));
   expect(read).toEqual([{ trace_id: 1 }, { trace_id: 2 }]);
   expect(reports.reduce((sum, report) => sum + (report?.kind === "flows" ? report.dropped : 0), 0)).toBe(1);

@@ -23,8 +23,16 @@ export type WorkerReport =
       readonly series: readonly Series<WorkerHistogram>[];
       readonly readings: readonly HistogramReading[];
     }
-  /** What happened to connections and requests. `dropped`: how many lines were left out since the last report. */
-  | { readonly kind: "flows"; readonly flows: readonly Flow[]; readonly dropped: number }
+  /**
+   * What happened to connections and requests. Lines that were left out since the last report: `left` of pods that had too many,
+   * `dropped` because there were too many of all.
+   */
+  | {
+      readonly kind: "flows";
+      readonly flows: readonly Flow[];
+      readonly left: readonly LeftOut[];
+      readonly dropped: number;
+    }
   /** Which pods are served: their sockets are being accepted from. */
   | { readonly kind: "serving"; readonly slots: readonly number[] };
 
@@ -37,6 +45,9 @@ export interface Series<Metric extends string = WorkerMetric> {
 
 /** All that a histogram has observed: the sum, and how many fell into each bucket alone, in the order of their bounds. */
 export type HistogramReading = readonly [id: number, sum: number, counts: readonly number[]];
+
+/** How many lines of a pod were left out. */
+export type LeftOut = readonly [namespace: string, name: string, lines: number];
 
 export type Labels = Readonly<Record<string, string>>;
 
@@ -106,12 +117,12 @@ export const encodeWorkerReport = (report: WorkerReport): readonly Uint8Array[] 
 /** What alone is longer than a frame is left out; series go before their totals. */
 const partsOf = (report: WorkerReport): readonly WorkerReport[] => {
   if (report.kind === "flows") {
-    const { kind, flows, dropped } = report;
+    const { kind, flows, left, dropped } = report;
     const half = Math.ceil(flows.length / 2);
-    if (flows.length < 2) return [{ kind, flows: [], dropped: dropped + flows.length }];
+    if (flows.length < 2) return [{ kind, flows: [], left, dropped: dropped + flows.length }];
     return [
-      { kind, flows: flows.slice(0, half), dropped },
-      { kind, flows: flows.slice(half), dropped: 0 },
+      { kind, flows: flows.slice(0, half), left, dropped },
+      { kind, flows: flows.slice(half), left: [], dropped: 0 },
     ];
   }
   if (report.kind === "counters") {
@@ -150,8 +161,8 @@ export const decodeWorkerReport = ({ head }: Frame): WorkerReport | undefined =>
     case "serving":
       return isListOf(report.slots, isCount) ? { kind: "serving", slots: report.slots } : undefined;
     case "flows":
-      return isListOf(report.flows, isFlow) && isCount(report.dropped)
-        ? { kind: "flows", flows: report.flows.map(printable), dropped: report.dropped }
+      return isListOf(report.flows, isFlow) && isListOf(report.left, isLeftOut) && isCount(report.dropped)
+        ? { kind: "flows", flows: report.flows.map(printable), left: report.left, dropped: report.dropped }
         : undefined;
     case "counters":
       return isListOf(report.series, isSeries) && isListOf(report.totals, isTotal)
@@ -179,6 +190,13 @@ const isFlow = (value: unknown): value is Flow => {
     if (!FIELD_NAMES.has(name) || !(typeof field === "string" || isCount(field))) return false;
   }
   return true;
+};
+
+/** What it names is believed only as far as it names a pod of the worker's own: nothing of it is told otherwise. */
+const isLeftOut = (value: unknown): value is LeftOut => {
+  if (!Array.isArray(value) || value.length !== 3) return false;
+  const [namespace, name, lines] = value as readonly unknown[];
+  return typeof namespace === "string" && typeof name === "string" && isCount(lines);
 };
 
 const isLabels = (value: unknown): value is Labels => {

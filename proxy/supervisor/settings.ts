@@ -56,6 +56,7 @@ const WORKER_VARIABLES = [
   "HEDDLE_PING_INTERVAL",
   "HEDDLE_PING_TIMEOUT",
   "HEDDLE_ACCESS_LOG",
+  "HEDDLE_ACCESS_LOG_RATE",
 ] as const;
 
 const pick = (environment: NodeJS.ProcessEnv, names: readonly string[]): Readonly<Record<string, string>> =>

@@ -104,7 +104,8 @@ test("an agent that does not read is not up, until it reads", async () => {
   const socket = agent();
   socket.pause();
   const flows = Array.from({ length: 256 }, () => ({ error: "x".repeat(1_000) }));
-  for (let reports = 0; link.isUp && reports < 1_000; reports++) link.send({ kind: "flows", flows, dropped: 0 });
+  for (let reports = 0; link.isUp && reports < 1_000; reports++)
+    link.send({ kind: "flows", flows, left: [], dropped: 0 });
   expect(link.isUp).toBe(false);
   socket.resume();
   await vi.waitFor(() => expect(link.isUp).toBe(true));

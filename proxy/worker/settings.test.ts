@@ -11,6 +11,7 @@ test("a worker that is told nothing but its number runs with the defaults", () =
     index: 0,
     trustDomain: "cluster.local",
     accessLog: "all",
+    accessLogRate: 1000,
     accept: { startWaitMs: 5_000, maxConnectionsPerPod: 20_000 },
     decrypt: { maxHandshakesPerPod: 512, maxTunnelConnectionsPerPod: 5_000 },
     exchange: { idleTimeoutMs: 3_600_000 },
@@ -31,6 +32,7 @@ test("what is said is taken over", () => {
     HEDDLE_PING_INTERVAL: "5s",
     HEDDLE_PING_TIMEOUT: "6s",
     HEDDLE_ACCESS_LOG: "failures",
+    HEDDLE_ACCESS_LOG_RATE: "20",
   });
   expect(settings).toMatchObject({
     node: "node-1",
@@ -38,6 +40,7 @@ test("what is said is taken over", () => {
     index: 3,
     trustDomain: "example.org",
     accessLog: "failures",
+    accessLogRate: 20,
     accept: { startWaitMs: 0 },
     exchange: { idleTimeoutMs: 2_000 },
     upstream: {
@@ -60,6 +63,7 @@ test.each([
   ["HEDDLE_TRUST_DOMAIN", "Cluster Local"],
   ["HEDDLE_START_WAIT", "soon"],
   ["HEDDLE_ACCESS_LOG", "some"],
+  ["HEDDLE_ACCESS_LOG_RATE", "0"],
   ["HEDDLE_IDLE_TIMEOUT", "5"],
   ["HEDDLE_IDLE_TIMEOUT", "0s"],
   ["HEDDLE_CONNECT_TIMEOUT", "0ms"],

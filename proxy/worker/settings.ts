@@ -1,6 +1,12 @@
 import { parseDuration } from "#mesh/duration.ts";
 import { parseTrustDomain, type TrustDomain } from "#mesh/spiffe-id.ts";
-import { ACCESS_LOG_MODES, type AccessLogMode, parseAccessLogMode } from "../channel/access-log-mode.ts";
+import {
+  ACCESS_LOG_MODES,
+  ACCESS_LOG_RATE_PROBLEM,
+  type AccessLogMode,
+  parseAccessLogMode,
+  parseAccessLogRate,
+} from "../channel/access-log-mode.ts";
 import { TUNNEL_LIMITS, type TunnelLimits } from "../tunnel/tunnel-limits.ts";
 
 /** What a worker runs with, read once from its environment. Times in milliseconds. */
@@ -11,6 +17,8 @@ export interface WorkerSettings {
   readonly trustDomain: TrustDomain;
   /** Which connections and requests get a line in the access log. */
   readonly accessLog: AccessLogMode;
+  /** Lines of it a second and pod. */
+  readonly accessLogRate: number;
   readonly accept: {
     /** How long connections to a new pod wait in the kernel for its record and certificate, before they are refused. */
     readonly startWaitMs: number;
@@ -66,12 +74,15 @@ export const readSettings = (environment: NodeJS.ProcessEnv): WorkerSettings => 
   if (!trustDomain.ok) problems.push(`HEDDLE_TRUST_DOMAIN: ${trustDomain.error}`);
   const accessLog = parseAccessLogMode(environment.HEDDLE_ACCESS_LOG);
   if (!accessLog) problems.push(`HEDDLE_ACCESS_LOG must be one of ${ACCESS_LOG_MODES.join(", ")}`);
+  const accessLogRate = parseAccessLogRate(environment.HEDDLE_ACCESS_LOG_RATE);
+  if (accessLogRate === undefined) problems.push(ACCESS_LOG_RATE_PROBLEM);
   const settings: WorkerSettings = {
     node: environment.HEDDLE_NODE ?? "",
     cluster: environment.HEDDLE_CLUSTER || "Kubernetes",
     index: number("HEDDLE_WORKER"),
     trustDomain: trustDomain.ok ? trustDomain.value : ("" as TrustDomain),
     accessLog: accessLog ?? "all",
+    accessLogRate: accessLogRate ?? 0,
     accept: { startWaitMs: duration("HEDDLE_START_WAIT"), maxConnectionsPerPod: MAX_CONNECTIONS_PER_POD },
     decrypt: {
       maxHandshakesPerPod: MAX_HANDSHAKES_PER_POD,

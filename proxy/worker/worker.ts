@@ -64,7 +64,7 @@ export class Worker {
    */
   constructor(settings: WorkerSettings, now: () => number, log: (message: string) => void, openFileLimit: number) {
     this.#settings = settings;
-    this.#flows = new FlowLog(settings.accessLog);
+    this.#flows = new FlowLog(settings.accessLog, settings.accessLogRate);
     this.#feed = new SnapshotFeed(log);
     this.#pipeline = {
       snapshot: () => this.#feed.snapshot,
@@ -96,6 +96,7 @@ export class Worker {
   start(): void {
     this.#supervisor.write(encodeWorkerRecord({ kind: "ready" }));
     setInterval(() => this.#report(), REPORT_MS);
+    setInterval(() => this.#flows.nextSecond(), 1_000);
     setInterval(() => {
       for (const { tunnels, http } of this.#pods.values()) {
         http.sweep(this.#settings.upstream.tunnelIdleMs);

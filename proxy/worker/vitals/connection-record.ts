@@ -1,7 +1,7 @@
 import type { SocketAddress } from "#mesh/socket-address.ts";
 import type { Flow } from "../../channel/worker-report.ts";
 import type { Counter } from "./counters.ts";
-import { addBytes, addEnds, newLine, unknownEnds } from "./flow-line.ts";
+import { addBytes, addEnds, newLine, ownEnd, unknownEnds } from "./flow-line.ts";
 import type { FlowLog } from "./flow-log.ts";
 import type { RequestMetrics } from "./request-metrics.ts";
 import type { RouteMetrics } from "./route-metrics.ts";
@@ -111,7 +111,7 @@ export class ConnectionRecord {
   }
 
   #log(event: "opened" | "failed" | "closed", fields: Flow): void {
-    if (!this.#vitals.flows.wants(event === "failed")) return;
+    if (!this.#vitals.flows.wants(event === "failed", ownEnd(this.#ends))) return;
     const flow = newLine(event, this.#start, this.#vitals.now() - this.#startedAt);
     addEnds(flow, this.#start, this.#ends);
     if (event === "closed") addBytes(flow, this.#received, this.#sent);

@@ -1,4 +1,5 @@
 import { formatSocketAddress, type SocketAddress } from "#mesh/socket-address.ts";
+import type { Workload } from "#mesh/workload.ts";
 import type { Flow } from "../../channel/worker-report.ts";
 import type { ConnectionEnds } from "./tcp-labels.ts";
 
@@ -63,6 +64,10 @@ export const unknownEnds = (direction: "inbound" | "outbound"): ConnectionEnds =
   destinationPrincipal: undefined,
   isMutualTls: false,
 });
+
+/** The pod of this node. */
+export const ownEnd = ({ reporter, source, destination }: ConnectionEnds): Workload | undefined =>
+  reporter === "source" ? source : destination;
 
 /** Adds who the ends are, as far as they are known, and whether each proved it. */
 export const addEnds = (

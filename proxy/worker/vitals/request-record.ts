@@ -1,7 +1,7 @@
 import type { MatchedRule } from "#mesh/routes/decide-http-route.ts";
 import type { Flow } from "../../channel/worker-report.ts";
 import type { ConnectionStart, Vitals } from "./connection-record.ts";
-import { addBytes, addEnds, type MutableFlow, newLine, unknownEnds } from "./flow-line.ts";
+import { addBytes, addEnds, type MutableFlow, newLine, ownEnd, unknownEnds } from "./flow-line.ts";
 import { grpcOutcome } from "./grpc-outcome.ts";
 import type { RequestOutcome } from "./http-labels.ts";
 import type { HttpResponseFlag } from "./http-response-flag.ts";
@@ -121,7 +121,7 @@ export class RequestRecord {
     durationMs: number,
     problem: { readonly reason: string; readonly message: string } | undefined,
   ): void {
-    if (!this.#vitals.flows.wants(problem !== undefined)) return;
+    if (!this.#vitals.flows.wants(problem !== undefined, ownEnd(this.#ends))) return;
     const { direction, traceId, requestId, method, authority, path, protocol } = this.#start;
     const flow = newLine("request", { direction, traceId: own(traceId, MAX_TRACE_ID) }, durationMs);
     flow.request_id = requestId === undefined ? undefined : own(requestId, MAX_REQUEST_ID);
