@@ -26,7 +26,7 @@ test("node, control plane and three paths are enough; the rest has defaults", ()
     leafLifetimeMs: 86_400_000,
     logLevel: "info",
     accessLog: "all",
-    accessLogRate: 1_000,
+    accessLogRate: 2_000,
   });
 });
 

@@ -11,7 +11,7 @@ test("a worker that is told nothing but its number runs with the defaults", () =
     index: 0,
     trustDomain: "cluster.local",
     accessLog: "all",
-    accessLogRate: 1000,
+    accessLogRate: 2_000,
     accept: { startWaitMs: 5_000, maxConnectionsPerPod: 20_000 },
     decrypt: { maxHandshakesPerPod: 512, maxTunnelConnectionsPerPod: 5_000 },
     exchange: { idleTimeoutMs: 3_600_000 },
