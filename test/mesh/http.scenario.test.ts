@@ -383,7 +383,7 @@ describe("an answer of the mesh says so, and why", () => {
 });
 
 describe.each(CALLERS)("the tables of cases of HTTP/1, from %s", (from) => {
-  const cases = async (what: "requests" | "answers", name: string, port: number): Promise<unknown> => {
+  const cases = async (what: "requests" | "pieces" | "answers", name: string, port: number): Promise<unknown> => {
     const host = await hostOf(from, name);
     const said = await mesh.exec(from, "node", join(PROGRAMS, "http-cases.ts"), what, host, String(port));
     return (JSON.parse(said) as { readonly problems: unknown }).problems;
@@ -393,7 +393,11 @@ describe.each(CALLERS)("the tables of cases of HTTP/1, from %s", (from) => {
     expect(await cases("requests", "web", 8090)).toEqual([]);
   });
 
-  test("the same holds for answers", async () => {
+  test("the same holds byte by byte", async () => {
+    expect(await cases("pieces", "web", 8090)).toEqual([]);
+  });
+
+  test("what it refuses of answers is refused, what it accepts arrives unchanged", async () => {
     expect(await cases("answers", "answers", 8096)).toEqual([]);
   });
 });

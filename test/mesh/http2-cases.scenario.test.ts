@@ -41,7 +41,7 @@ describe.each([
   ["in clear to a pod of the mesh", "outside/stranger", "shop/cases"],
   ["in clear to a pod outside of it", "shop/client", "outside/cases"],
 ] as const)("the tables of HTTP/2, %s", (_, from, to) => {
-  const problems = async (what: "requests" | "answers" | "floods"): Promise<unknown> => {
+  const problems = async (what: "requests" | "pieces" | "answers" | "floods"): Promise<unknown> => {
     const said = await mesh.exec(from, "node", join(PROGRAMS, "http2-cases.ts"), what, await mesh.address(to));
     return (JSON.parse(said) as { readonly problems: unknown }).problems;
   };
@@ -50,7 +50,11 @@ describe.each([
     expect(await problems("requests")).toEqual([]);
   });
 
-  test("the same holds for answers", async () => {
+  test("the same holds byte by byte", async () => {
+    expect(await problems("pieces")).toEqual([]);
+  });
+
+  test("what it refuses of answers is refused, what it accepts arrives unchanged", async () => {
     expect(await problems("answers")).toEqual([]);
   });
 

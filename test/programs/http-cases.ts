@@ -2,6 +2,7 @@
  * The tables of wire/http1/testing, from an end of the pipeline to the other, in pods:
  *
  *   `http-cases.ts requests HOST PORT`   sends each request of the table to http-app.ts's port of Node.js, on a connection of its own
+ *   `http-cases.ts pieces HOST PORT`     the same byte by byte, but for long ones
  *   `http-cases.ts serve PORT`           answers the request `/N` with the Nth answer of both tables
  *   `http-cases.ts answers HOST PORT`    asks for each of them
  *
@@ -13,6 +14,7 @@ import type { AwaitedResponse } from "#wire/http1/parse-response-head.ts";
 import { REQUEST_CASES, type RequestCase } from "#wire/http1/testing/request-cases.ts";
 import { ACCEPTED_RESPONSES, REJECTED_RESPONSES } from "#wire/http1/testing/response-cases.ts";
 import type { Seen } from "./http-app.ts";
+import { writeBytewise } from "./write-bytewise.ts";
 
 const [, , what = "", ...args] = process.argv;
 const PATIENCE_MS = 20_000;
@@ -31,14 +33,18 @@ const say = (host: string, port: number, bytes: string, answers: number): Promis
     const timer = setTimeout(done, PATIENCE_MS);
     socket.on("data", (part: Buffer) => {
       heard += part.toString("latin1");
-      if (isComplete(heard, answers)) done();
+      if (isComplete(heard, answers) || isHttp2(heard)) done();
     });
     socket.on("error", () => undefined);
     socket.on("close", done);
-    socket.write(bytes, "latin1");
+    if (what === "pieces") void writeBytewise(socket, Buffer.from(bytes, "latin1"));
+    else socket.write(bytes, "latin1");
   });
 
 const finalLines = (heard: string): readonly string[] => heard.match(/HTTP\/1\.1 [2-5][0-9]{2}/g) ?? [];
+
+/** A port of HTTP is one of HTTP/2 as well: it says its SETTINGS. */
+const isHttp2 = (heard: string): boolean => heard.charCodeAt(3) === 4;
 
 /** The application ends every answer but those to HEAD with a line end after its JSON. */
 const isComplete = (heard: string, answers: number): boolean =>
@@ -78,8 +84,7 @@ const checkRequest =
       // The request before these bytes was good, and its answer the last.
       if (expected.reject === "bytes-after-last-message")
         return finalLines(heard).length === 1 ? [] : [`${id}: ${finalLines(heard).join(", ")}`];
-      // A port of HTTP is one of HTTP/2 as well: it says its SETTINGS.
-      if (expected.reject === "http2-preface") return heard.charCodeAt(3) === 4 ? [] : [`${id}: ${status}`];
+      if (expected.reject === "http2-preface") return isHttp2(heard) ? [] : [`${id}: ${status}`];
       return status.endsWith(` ${expected.status}`) ? [] : [`${id}: ${status}, not ${expected.status}`];
     }
     const count = expected.messages ?? 1;
@@ -192,7 +197,11 @@ const all = async <Case>(cases: readonly Case[], check: (one: Case) => Promise<r
   process.exit(0);
 };
 
+/** TLS is passed on, and what the application says may be lost where it closes before it has read everything. */
+const isSameInPieces = ({ id, bytes }: RequestCase): boolean => id !== "H1-67" && bytes.length < 500;
+
 const [host = "", port = ""] = args;
 if (what === "serve") serve(Number(host));
 else if (what === "requests") await all(REQUEST_CASES, checkRequest(host, Number(port)));
+else if (what === "pieces") await all(REQUEST_CASES.filter(isSameInPieces), checkRequest(host, Number(port)));
 else await all([...ANSWERS.keys()], checkAnswer(host, Number(port)));

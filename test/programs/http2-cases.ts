@@ -2,6 +2,7 @@
  * The tables of wire/http2/testing, from an end of the pipeline to the other, in pods (see http2-case-servers.ts):
  *
  *   `http2-cases.ts requests HOST`   sends what each row of a client's says, on a connection of its own
+ *   `http2-cases.ts pieces HOST`     the same byte by byte, as far as that is the same
  *   `http2-cases.ts answers HOST`    asks for each row of a server's
  *   `http2-cases.ts floods HOST`     floods the first proxy
  *
@@ -15,6 +16,7 @@ import { FRAME_TYPE } from "#wire/http2/frame-header.ts";
 import { PREFACE } from "#wire/http2/preface.ts";
 import { type Flood, FLOODS } from "#wire/http2/testing/flood-cases.ts";
 import { describeFrame, ping, type SentFrame, settings, splitFrames } from "#wire/http2/testing/raw-frames.ts";
+import { writeBytewise } from "./write-bytewise.ts";
 import {
   type Arrived,
   type ArrivedRequest,
@@ -27,6 +29,7 @@ import {
 } from "./http2-case-rows.ts";
 
 const [, , what = "", host = ""] = process.argv;
+const isInPieces = what === "pieces";
 const PATIENCE_MS = 20_000;
 const AT_ONCE = 10;
 /** Of the PING behind the bytes of a row: whatever comes of them at once has come when it is answered. */
@@ -58,7 +61,9 @@ const say = (port: number, sent: readonly Uint8Array[], answers: number): Promis
     // A server that does not read on may reset the connection, after its last words.
     socket.on("error", () => undefined);
     socket.on("close", done("end"));
-    socket.write(Buffer.concat([PREFACE, settings(), ...sent, ping(FENCE)]));
+    const bytes = Buffer.concat([PREFACE, settings(), ...sent, ping(FENCE)]);
+    if (isInPieces) void writeBytewise(socket, bytes);
+    else socket.write(bytes);
   });
 
 const isFence = ({ type, payload }: SentFrame): boolean => type === FRAME_TYPE.ping && payload[0] === FENCE;
@@ -93,8 +98,16 @@ const asCalls = ({ method, authority, path, content, trailers }: ArrivedRequest)
   `end${trailers === "" ? "" : ` ${trailers}`}`,
 ];
 
+/** What was received, in however many pieces. */
 const withoutIds = (calls: readonly string[]): string =>
-  calls.map((call) => call.replace(/^([a-z]+) [0-9]+/, "$1")).join(", ");
+  calls
+    .map((call) => call.replace(/^([a-z]+) [0-9]+/, "$1"))
+    .reduce<readonly string[]>((joined, call) => {
+      const last = joined.at(-1) ?? "";
+      if (!call.startsWith("data ") || !last.startsWith("data ")) return [...joined, call];
+      return [...joined.slice(0, -1), last + call.slice("data ".length)];
+    }, [])
+    .join(", ");
 
 const checkRequest = async ({ port, title, sent, calls, answer }: (typeof REQUEST_ROWS)[number]) => {
   const isRead = calls?.at(-1)?.startsWith("end") === true;
@@ -232,6 +245,13 @@ const all = async <Row>(rows: readonly Row[], check: (row: Row) => Promise<Check
   process.exit(0);
 };
 
+/** Where an answer may come in between, its time decides what the bytes behind the request are. */
+const isSameInPieces = ({ sent, calls = [] }: (typeof REQUEST_ROWS)[number]): boolean => {
+  const isAnswered = calls.some((call) => call.startsWith("end")) && calls.at(-1)?.startsWith("end") !== true;
+  return !isAnswered && Buffer.concat(sent).length < 500;
+};
+
 if (what === "requests") await all(REQUEST_ROWS, checkRequest);
+else if (isInPieces) await all(REQUEST_ROWS.filter(isSameInPieces), checkRequest);
 else if (what === "answers") await all(RESPONSE_ROWS, checkAnswer);
 else await all(FLOODS, checkFlood);

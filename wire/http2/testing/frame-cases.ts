@@ -55,6 +55,21 @@ export const FRAME_CASES: readonly Case[] = [
     answer: ["RST_STREAM 1 code 5"],
   },
   {
+    id: "H2-03",
+    what: "streams over the limit, also before our SETTINGS are acknowledged",
+    rule: "5.1.2",
+    sent: Array.from({ length: 103 }, (_, index) => post(1 + 2 * index)),
+    answer: [201, 203, 205].map((id) => `RST_STREAM ${id} code 7`),
+  },
+  {
+    id: "H2-20",
+    what: "one byte in a frame",
+    rule: "6.1",
+    sent: [post(1), ...Array.from({ length: 300 }, () => data(1, "x")), data(1, "", true)],
+    calls: ["request 1 POST shop /", ...Array.from({ length: 300 }, () => "data 1 x"), "end 1"],
+    answer: [],
+  },
+  {
     id: "H2-22",
     what: "a window over 2^31-1 on a stream",
     rule: "6.9.1",

@@ -1,10 +1,14 @@
 import { type Case, CONNECT, goneWith, many } from "./h2-case.ts";
-import { data, GET, headers, type Pairs, rawFrame, settings, goAway } from "./raw-frames.ts";
+import { data, GET, goAway, headers, type Pairs, rawBlock, rawFrame, settings } from "./raw-frames.ts";
 
 const HEAD: Pairs = [[":method", "HEAD"], ...GET.slice(1)];
 const response = (status: string, more: Pairs = [], endStream = false): Uint8Array =>
   headers(1, [[":status", status], ...more], endStream);
 const BROKEN = ["closed 1", "reset 1 1"];
+const LONG = rawBlock([
+  [":status", "200"],
+  ["a", "b".repeat(17_000)],
+]);
 const LENGTH: Pairs = [["content-length", "5"]];
 
 export interface ResponseCase extends Case {
@@ -26,6 +30,21 @@ export const RESPONSE_CASES: readonly ResponseCase[] = [
     ],
     calls: ["closed 1", "reset 1 11"],
     answer: ["RST_STREAM 1 code 11"],
+  },
+  {
+    id: "H2-14",
+    what: "a field of 17 KB in a response",
+    rule: "10.5.1",
+    sent: [rawFrame(1, 0, 1, LONG.subarray(0, 16_000)), rawFrame(9, 4, 1, LONG.subarray(16_000))],
+    calls: ["closed 1", "reset 1 11"],
+    answer: ["RST_STREAM 1 code 11"],
+  },
+  {
+    id: "H2-14",
+    what: "a field block of more than 32 KB in a response",
+    rule: "10.5.1",
+    sent: [rawFrame(1, 0, 1, new Uint8Array(16_384)), ...[1, 2].map(() => rawFrame(9, 0, 1, new Uint8Array(16_384)))],
+    ...goneWith(11),
   },
   {
     id: "H2-28",
