@@ -19,7 +19,7 @@ export const emptySharedMap = <Key extends string, Value>(): SharedMap<Key, Valu
   EMPTY as SharedMap<string, unknown> as SharedMap<Key, Value>;
 
 export const sharedGet = <Key extends string, Value>(map: SharedMap<Key, Value>, key: Key): Value | undefined =>
-  map.shards[shardOf(key)]?.get(key);
+  map.size === 0 ? undefined : map.shards[shardOf(key)]?.get(key);
 
 /** A new map with `changes` applied; undefined removes the key. */
 export const sharedWith = <Key extends string, Value>(

@@ -16,7 +16,7 @@ import type {
   WeightedBackend,
 } from "./route.ts";
 import type { RouteEntry } from "./route-matcher.ts";
-import { routesFor, type RouteTable } from "./route-table.ts";
+import { type ChosenRoutes, routesFor, type RouteTable } from "./route-table.ts";
 
 /** What is to be done with a request to a Service. */
 export type RouteDecision =
@@ -97,8 +97,17 @@ export const decideHttpRoute = (
   pin?: PinBackend,
 ): RouteDecision => {
   const chosen = routesFor(table, facts.service, facts.port, facts.sourceNamespace);
-  if (!chosen) return { kind: "unrouted" };
-  const entry = chosen.matcher.find(new MatchedRequest(facts));
+  return chosen ? decideByRoutes(chosen, facts, random, pin) : { kind: "unrouted" };
+};
+
+/** The same for whoever has looked up already which routes hold. */
+export const decideByRoutes = (
+  { matcher }: ChosenRoutes,
+  facts: RequestFacts,
+  random: () => number,
+  pin?: PinBackend,
+): Exclude<RouteDecision, { kind: "unrouted" }> => {
+  const entry = matcher.find(new MatchedRequest(facts));
   return entry ? followRule(entry, facts, random, pin) : { kind: "not-found", protocol: protocolOf(facts) };
 };
 
@@ -108,10 +117,10 @@ export const followRule = (
   facts: RequestFacts,
   random: () => number,
   pin?: PinBackend,
-): RouteDecision => {
+): Exclude<RouteDecision, { kind: "unrouted" }> => {
   const { filters, backends, timeouts, retry, sessionPersistence } = entry.rule;
-  const rule = matchedRule(entry);
-  const refusal = (status: 500 | 503, reason: string): RouteDecision => ({
+  const rule = matchedRules.getOrInsertComputed(entry, matchedRule);
+  const refusal = (status: 500 | 503, reason: string): Extract<RouteDecision, { kind: "error" }> => ({
     kind: "error",
     rule,
     protocol: protocolOf(facts),
@@ -132,7 +141,7 @@ export const followRule = (
   const pinned = sessionPersistence && pin?.(rule, sessionPersistence, backends);
   const choice = chooseBackend(pinned ? [{ ...pinned, weight: 1 }] : backends, random());
   if (choice.kind === "error") return refusal(choice.status, choice.reason);
-  const all = [...filters, ...choice.backend.filters];
+  const all = choice.backend.filters.length === 0 ? filters : [...filters, ...choice.backend.filters];
   const unfit = choice.backend.filters.find(({ kind }) => kind === "unavailable" || kind === "request-redirect");
   if (unfit) return refusal(500, unfit.kind === "unavailable" ? unfit.reason : "a backend cannot redirect");
   return {
@@ -179,17 +188,24 @@ export const applyResponseFilters = (
 };
 
 const ofResponses = (filters: readonly RouteFilter[]): readonly RouteFilter[] =>
-  filters.filter(({ kind }) => kind === "response-header-modifier" || kind === "cors");
+  filters.length === 0 ? filters : filters.filter(({ kind }) => kind === "response-header-modifier" || kind === "cors");
 
 /** Each mirror has its own share; one that leads nowhere gets no copy, and the request goes on. */
 const chooseMirrors = (filters: readonly RouteFilter[], random: () => number): readonly ServiceTarget[] =>
-  filters.flatMap((filter) => {
-    if (filter.kind !== "request-mirror" || filter.target.kind === "invalid") return [];
-    const { numerator, denominator } = filter.share;
-    return numerator >= denominator || random() * denominator < numerator ? [filter.target] : [];
-  });
+  filters.length === 0
+    ? NO_MIRRORS
+    : filters.flatMap((filter) => {
+        if (filter.kind !== "request-mirror" || filter.target.kind === "invalid") return [];
+        const { numerator, denominator } = filter.share;
+        return numerator >= denominator || random() * denominator < numerator ? [filter.target] : [];
+      });
+
+const NO_MIRRORS: readonly ServiceTarget[] = [];
 
 const protocolOf = (facts: RequestFacts): ErrorProtocol => (isGrpc(facts) ? "grpc" : "http");
+
+/** Entries stay as long as the routes do, and metrics are found by what names their rule. */
+const matchedRules = new WeakMap<RouteEntry, MatchedRule>();
 
 const matchedRule = ({ route, rule, matchIndex }: RouteEntry): MatchedRule => ({
   route: { namespace: route.namespace, name: route.name },

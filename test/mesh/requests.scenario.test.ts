@@ -139,6 +139,7 @@ test("each side has one line for a request, by which both can be told to be the 
     "dst.service": "web-v2.shop.svc.cluster.local",
     connection_security_policy: "mutual_tls",
     request_id: outbound?.request_id,
+    trace_id: outbound?.trace_id,
   };
   expect(outbound).toMatchObject({
     ...both,

@@ -25,6 +25,25 @@ const MAX_NAME = 253;
  * HTTP/1 (Host, absolute-form, CONNECT) and in HTTP/2 (`:authority`). What is forwarded stays as it came.
  */
 export const parseAuthority = (text: string): ParsedAuthority => {
+  const known = recent.get(text);
+  if (known) return known;
+  const parsed = parse(text);
+  if (text.length <= MAX_RECENT_LENGTH) remember(text, parsed);
+  return parsed;
+};
+
+/** What was parsed lately: clients name the same few hosts in every request. */
+const recent = new Map<string, ParsedAuthority>();
+const MAX_RECENT = 256;
+const MAX_RECENT_LENGTH = 128;
+
+const remember = (text: string, parsed: ParsedAuthority): void => {
+  if (recent.size >= MAX_RECENT) recent.clear();
+  // Put together and cut again: a part of a head would keep all of it in memory.
+  recent.set(` ${text}`.slice(1), parsed);
+};
+
+const parse = (text: string): ParsedAuthority => {
   const match = AUTHORITY.exec(text);
   if (match === null) return invalid(text === "" ? "is empty" : "is not host[:port]");
   const host = match[2] === undefined ? normalName(match[1] ?? "") : normalIpv6(match[2]);

@@ -35,7 +35,7 @@ const forwarded = (request: Partial<HttpRequest> = {}, plan: Partial<ForwardingP
     testVitals(new Counters(), flows, () => 0),
     {
       direction: "outbound",
-      traceId: "t",
+      traceId: () => "t",
       requestId: "r",
       source: undefined,
       destination: undefined,

@@ -1,4 +1,3 @@
-import { isGrpc } from "#mesh/routes/request-facts.ts";
 import { type AttemptEnd, shouldRetry } from "#mesh/routes/retry.ts";
 import { fieldValue } from "#mesh/routes/field.ts";
 import type { Field } from "#wire/field.ts";
@@ -233,7 +232,7 @@ export class Forwarding implements HttpReader, AttemptOwner {
     const { request, record } = this.#plan;
     if (this.#answer.isAnswered) this.#answer.reset(ERROR_CODE.internalError, error.message);
     else {
-      record.responded(isGrpc(request) ? 200 : error.status);
+      record.responded(record.isGrpc ? 200 : error.status);
       answerError(request, this.#answer, error);
     }
     this.#over(error.flag, { reason: error.code, message: error.message });
@@ -265,9 +264,9 @@ export class Forwarding implements HttpReader, AttemptOwner {
     this.#isReplayable = false;
     this.#isTunnel = head.status === 101;
     if (this.#isTunnel) this.#stopTimers(attempt);
-    const { record, response, request } = this.#plan;
+    const { record, response } = this.#plan;
     record.responded(head.status);
-    if (isGrpc(request)) noteGrpcStatus(record, head.fields);
+    if (record.isGrpc) noteGrpcStatus(record, head.fields);
     this.#toClient(() => this.#answer.head(response(head)));
   }
 
@@ -280,7 +279,8 @@ export class Forwarding implements HttpReader, AttemptOwner {
   }
 
   responseEnd(attempt: Attempt, trailers: readonly Field[]): void {
-    if (isGrpc(this.#plan.request)) noteGrpcStatus(this.#plan.record, trailers);
+    const { record } = this.#plan;
+    if (record.isGrpc) noteGrpcStatus(record, trailers);
     this.#isResponseDone = true;
     this.#toClient(() => this.#answer.end(this.#plan.allowed(trailers)));
     if (this.#hasEnded || this.#isOver) return this.#finish();

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import type { Socket } from "node:net";
 import type { Permit } from "#mesh/policies/authorization.ts";
 import { isGrpc } from "#mesh/routes/request-facts.ts";
@@ -20,7 +21,6 @@ import { hasPeerEnded } from "../../kernel/peer-end.ts";
 import type { CapturedConnection } from "../accept/captured-connection.ts";
 import { type Denial, guardInbound } from "../guard/inbound.ts";
 import type { Pipeline } from "../pipeline.ts";
-import { randomHex } from "../random-hex.ts";
 import type { ServedPod } from "../served-pod.ts";
 import { callerOf } from "../tunnel-headers.ts";
 import { connectApplication } from "../upstream/application.ts";
@@ -33,7 +33,7 @@ import { ENDPOINT_HTTP1, ENDPOINT_HTTP2 } from "./http-settings.ts";
 import { type MeshError, TOO_MANY_OPEN_FILES, upstreamError } from "./mesh-error.ts";
 import type { RequestHandler } from "./serve-http.ts";
 import { arrivingChanges, claimedRequestId, withoutError } from "./trusted-fields.ts";
-import { asUuid } from "./request-id.ts";
+import { requestTraceId } from "./trace-context.ts";
 
 /** Who calls, and whom. */
 export interface InboundWay extends CapturedConnection {
@@ -84,11 +84,10 @@ export class InboundHttp implements RequestHandler {
     const snapshot = this.#mesh.snapshot();
     // Whoever is not of the mesh has claimed it.
     const claimed = identity === undefined ? undefined : claimedRequestId(request.fields);
-    const traceId = randomHex(16);
-    const requestId = claimed ?? asUuid(traceId);
+    const requestId = claimed ?? randomUUID();
     const record = new RequestRecord(this.#mesh.vitals, {
       direction: "inbound",
-      traceId,
+      traceId: () => requestTraceId(request.fields, requestId),
       requestId,
       source,
       destination,

@@ -1,16 +1,15 @@
-import { decideHttpRoute, type ForwardDecision } from "#mesh/routes/decide-http-route.ts";
+import { randomUUID } from "node:crypto";
+import { decideByRoutes, type ForwardDecision } from "#mesh/routes/decide-http-route.ts";
 import { isGrpc, type RequestFacts } from "#mesh/routes/request-facts.ts";
-import { portKey } from "#mesh/routes/route-table.ts";
+import { type ChosenRoutes, routesFor } from "#mesh/routes/route-table.ts";
 import type { RouteTimeouts } from "#mesh/routes/route.ts";
-import { serviceName } from "#mesh/service.ts";
-import { sharedGet } from "#mesh/shared-map.ts";
+import { type ServiceName, serviceName } from "#mesh/service.ts";
 import type { Snapshot } from "#mesh/snapshot.ts";
 import type { HttpAnswer, HttpReader, HttpRequest, HttpWriter } from "../../http/message.ts";
 import type { CapturedConnection } from "../accept/captured-connection.ts";
 import type { Reachable } from "../connect-destination.ts";
 import { guardOutbound } from "../guard/inbound.ts";
 import type { Pipeline } from "../pipeline.ts";
-import { randomHex } from "../random-hex.ts";
 import { type Destination, destinationOf } from "../route/destination.ts";
 import type { ServedPod } from "../served-pod.ts";
 import type { ConnectionRecord } from "../vitals/connection-record.ts";
@@ -22,7 +21,6 @@ import { Forwarding } from "./forwarding.ts";
 import { upstreamError } from "./mesh-error.ts";
 import { mirrored } from "./mirror.ts";
 import { refuse } from "./refuse.ts";
-import { asUuid } from "./request-id.ts";
 import { retryBudget } from "./retry-budgets.ts";
 import type { RequestHandler } from "./serve-http.ts";
 import { pinnedBackend, sessionFor } from "./session.ts";
@@ -37,7 +35,8 @@ const PROTOCOLS = { "1.0": "HTTP/1.0", "1.1": "HTTP/1.1", "2": "HTTP/2" } as con
 interface Resolved {
   readonly snapshot: Snapshot;
   readonly destination: Destination;
-  readonly hasRoutes: boolean;
+  /** That hold for this pod; undefined: none, or it is no service. */
+  readonly routed: { readonly service: ServiceName; readonly port: number; readonly routes: ChosenRoutes } | undefined;
 }
 
 /** Requests of a pod, each routed by itself by what holds when its head comes. */
@@ -62,12 +61,11 @@ export class OutboundHttp implements RequestHandler {
   request(request: HttpRequest, answer: HttpAnswer): HttpReader {
     const { mesh, pod, captured } = this.#caller;
     const snapshot = mesh.snapshot();
-    const { destination, hasRoutes } = this.#resolve(snapshot);
-    const hex = randomHex(16);
-    const requestId = asUuid(hex);
+    const { destination, routed } = this.#resolve(snapshot);
+    const requestId = randomUUID();
     const record = new RequestRecord(mesh.vitals, {
       direction: "outbound",
-      traceId: requestTraceId(request.fields, requestId, () => hex),
+      traceId: () => requestTraceId(request.fields, requestId),
       requestId,
       source: captured.source,
       destination: captured.destination,
@@ -82,7 +80,7 @@ export class OutboundHttp implements RequestHandler {
     if (destination.kind === "refused") {
       return refuse(request, answer, record, upstreamError(destination.reason, destination.message, "NC"));
     }
-    if (destination.kind !== "service" || !hasRoutes) {
+    if (!routed) {
       return this.#forward(request, answer, { snapshot, requestId, record, destination });
     }
     const facts: RequestFacts = {
@@ -92,17 +90,14 @@ export class OutboundHttp implements RequestHandler {
       target: request.target,
       fields: request.fields,
       sourceNamespace: pod.pod.namespace,
-      service: serviceName(destination.service),
-      port: destination.port.port,
+      service: routed.service,
+      port: routed.port,
     };
     const pin = pinnedBackend(snapshot, request.fields, captured.destination);
-    const decision = decideHttpRoute(snapshot.routes, facts, Math.random, pin);
-    if (decision.kind === "unrouted") {
-      return this.#forward(request, answer, { snapshot, requestId, record, destination });
-    }
+    const decision = decideByRoutes(routed.routes, facts, Math.random, pin);
     if (decision.kind !== "forward") return answerDecision(request, answer, record, decision, facts);
     const target = backendOf(snapshot, decision.backend, captured.destination);
-    record.noteRoute(decision.rule, { service: decision.backend.service, port: decision.backend.port });
+    record.noteRoute(decision.rule, decision.backend);
     if ("code" in target) return refuse(request, answer, record, target);
     // The one that answers, not the one that was called.
     if (target.kind === "service") record.between({ service: target.service });
@@ -113,11 +108,15 @@ export class OutboundHttp implements RequestHandler {
   #resolve(snapshot: Snapshot): Resolved {
     if (this.#resolved?.snapshot === snapshot) return this.#resolved;
     const destination = destinationOf(snapshot, this.#caller.captured.destination);
-    const hasRoutes =
-      destination.kind === "service" &&
-      sharedGet(snapshot.routes, portKey(serviceName(destination.service), destination.port.port)) !== undefined;
-    this.#resolved = { snapshot, destination, hasRoutes };
+    this.#resolved = { snapshot, destination, routed: this.#routesOf(snapshot, destination) };
     return this.#resolved;
+  }
+
+  #routesOf({ routes: table }: Snapshot, destination: Destination): Resolved["routed"] {
+    if (destination.kind !== "service") return undefined;
+    const [service, { port }] = [serviceName(destination.service), destination.port];
+    const routes = routesFor(table, service, port, this.#caller.pod.pod.namespace);
+    return routes && { service, port, routes };
   }
 
   refused(reason: string, message: string): void {
@@ -154,7 +153,10 @@ export class OutboundHttp implements RequestHandler {
         timeouts: decision?.timeouts ?? NO_TIMEOUTS,
         retry: decision?.retry,
         mayRetry: () => budget?.takeRetry() ?? true,
-        copies: decision ? mirrored(this.#caller, snapshot, goesOn, changes, decision, record.traceId) : NO_COPIES,
+        copies:
+          decision && decision.mirrors.length > 0
+            ? mirrored(this.#caller, snapshot, goesOn, changes, decision, record.traceId)
+            : NO_COPIES,
         record,
         keeping: this.#caller.pod.kept,
         onMistake: (error) => mesh.onMistake(this.#caller.pod, error),

@@ -9,13 +9,11 @@ const W3C = `00-${TRACE}-${SPAN}-01`;
 const OTHER = "a3ce929d0e0e4736a3ce929d0e0e4736";
 const REQUEST_ID = "5f0c6d8e-1234-4abc-8def-0123456789ab";
 const OWN = "5f0c6d8e12344abc8def0123456789ab";
-const RANDOM = "f".repeat(32);
 
 const traceIdWith = (fields: readonly (readonly [string, string])[], requestId = REQUEST_ID): string =>
   requestTraceId(
     fields.map(([name, value]) => newField(name, value)),
     requestId,
-    () => RANDOM,
   );
 
 test.each<[string, readonly (readonly [string, string])[]]>([
@@ -99,9 +97,11 @@ test.each<[string, readonly (readonly [string, string])[]]>([
 });
 
 test.each(["", "x", OWN, REQUEST_ID.toUpperCase(), `${REQUEST_ID}-`, "00000000-0000-0000-0000-000000000000"])(
-  "a request id that is none (%j) gives no trace id",
+  "where the request id is no UUID (%j) the trace begins anew",
   (requestId) => {
-    expect(traceIdWith([], requestId)).toBe(RANDOM);
+    const [one, other] = [traceIdWith([], requestId), traceIdWith([], requestId)];
+    expect([one, other].every((id) => /^[0-9a-f]{32}$/.test(id) && id !== OWN)).toBe(true);
+    expect(one).not.toBe(other);
   },
 );
 

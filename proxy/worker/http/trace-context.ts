@@ -1,6 +1,7 @@
 import { isNamed } from "#mesh/routes/field.ts";
 import type { Field } from "#wire/field.ts";
 import { parseTraceParent } from "#wire/hbone/traceparent.ts";
+import { randomHex } from "../random-hex.ts";
 
 /*
  * The mesh exports no spans. What applications say of their traces therefore goes through unchanged, and nothing is added:
@@ -17,12 +18,11 @@ import { parseTraceParent } from "#wire/hbone/traceparent.ts";
 /**
  * The trace id under which a request is logged: of W3C's `traceparent`, else of B3, in one field or several, else one that
  * begins here. Both sides of the mesh come to the same.
- * @param requestId `x-request-id` as proxies of the mesh set it: a UUID. What is none gives no trace id.
- * @param random a new id, for a request whose id is no UUID
+ * @param requestId `x-request-id` as proxies of the mesh set it: a UUID. For what is none the trace begins here.
  * @returns 32 lower-case hex digits, not all zero
  */
-export const requestTraceId = (fields: readonly Field[], requestId: string, random: () => string): string =>
-  w3cTraceId(fields) ?? b3TraceId(fields) ?? idOfUuid(requestId) ?? random();
+export const requestTraceId = (fields: readonly Field[], requestId: string): string =>
+  w3cTraceId(fields) ?? b3TraceId(fields) ?? idOfUuid(requestId) ?? randomHex(16);
 
 /** A second field makes both invalid: which of them holds is not said (Trace Context section 3.2). */
 const w3cTraceId = (fields: readonly Field[]): string | undefined => {

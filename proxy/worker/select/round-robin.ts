@@ -1,5 +1,5 @@
 import { type IpAddress, ipFamily } from "#mesh/ip-address.ts";
-import { type Service, serviceName, type ServicePort } from "#mesh/service.ts";
+import { type Service, type ServiceName, serviceName, type ServicePort } from "#mesh/service.ts";
 import { type Snapshot, workloadsOf } from "#mesh/snapshot.ts";
 import { formatSocketAddress, type SocketAddress } from "#mesh/socket-address.ts";
 import type { Workload } from "#mesh/workload.ts";
@@ -13,12 +13,19 @@ interface Rotation {
   turn: number;
 }
 
+interface Rotations {
+  readonly name: ServiceName;
+  readonly ports: Map<ServicePort, Rotation>;
+}
+
+const newRotations = (service: Service): Rotations => ({ name: serviceName(service), ports: new Map() });
+
 const NONE: ReadonlySet<string> = new Set();
 
 /** Takes the endpoints of each service in turn. */
 export class RoundRobin {
   /** By the records of a service and its ports: turns go on as long as these stay. */
-  readonly #rotations = new WeakMap<Service, Map<ServicePort, Rotation>>();
+  readonly #rotations = new WeakMap<Service, Rotations>();
 
   /**
    * @param tried addresses that are passed over
@@ -49,12 +56,12 @@ export class RoundRobin {
   }
 
   #rotationOf(snapshot: Snapshot, service: Service, port: ServicePort): Rotation {
-    const ofService = this.#rotations.getOrInsertComputed(service, () => new Map<ServicePort, Rotation>());
-    const known = ofService.get(port);
-    const workloads = workloadsOf(snapshot, serviceName(service));
+    const { name, ports } = this.#rotations.getOrInsertComputed(service, newRotations);
+    const known = ports.get(port);
+    const workloads = workloadsOf(snapshot, name);
     if (known?.workloads === workloads) return known;
     const rotation = { workloads, endpoints: { 4: undefined, 6: undefined }, turn: known?.turn ?? 0 };
-    ofService.set(port, rotation);
+    ports.set(port, rotation);
     return rotation;
   }
 }

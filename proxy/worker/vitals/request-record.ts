@@ -9,7 +9,9 @@ import { type RouteBackend, ruleLabel } from "./route-metrics.ts";
 import type { ConnectionEnds } from "./tcp-labels.ts";
 
 /** What is known of a request when its head came. */
-export interface RequestStart extends ConnectionStart {
+export interface RequestStart extends Omit<ConnectionStart, "traceId"> {
+  /** Asked only where it is needed: for the line, or for a tunnel that is opened. @returns W3C's; both proxies log the same */
+  readonly traceId: () => string;
   readonly requestId: string | undefined;
   readonly method: string;
   readonly authority: string;
@@ -25,6 +27,7 @@ export class RequestRecord {
   readonly #start: RequestStart;
   readonly #startedAt: number;
   readonly #ends: ConnectionEnds;
+  #traceId: string | undefined;
   #isOver = false;
   #extra: Flow = {};
   #endpoint: Flow = {};
@@ -45,7 +48,12 @@ export class RequestRecord {
   }
 
   get traceId(): string {
-    return this.#start.traceId;
+    return (this.#traceId ??= this.#start.traceId());
+  }
+
+  /** Whether the client speaks gRPC, which wants its errors as trailers. */
+  get isGrpc(): boolean {
+    return this.#start.isGrpc;
   }
 
   /** Notes who the ends are, as soon as it is known. */
@@ -122,8 +130,8 @@ export class RequestRecord {
     problem: { readonly reason: string; readonly message: string } | undefined,
   ): void {
     if (!this.#vitals.flows.wants(problem !== undefined, ownEnd(this.#ends))) return;
-    const { direction, traceId, requestId, method, authority, path, protocol } = this.#start;
-    const flow = newLine("request", { direction, traceId: own(traceId, MAX_TRACE_ID) }, durationMs);
+    const { direction, requestId, method, authority, path, protocol } = this.#start;
+    const flow = newLine("request", { direction, traceId: own(this.traceId, MAX_TRACE_ID) }, durationMs);
     flow.request_id = requestId === undefined ? undefined : own(requestId, MAX_REQUEST_ID);
     flow.method = own(method, MAX_METHOD);
     flow.authority = own(authority, MAX_AUTHORITY);

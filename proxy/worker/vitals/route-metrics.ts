@@ -15,8 +15,8 @@ export interface RouteBackend {
 interface RouteSeries {
   readonly labels: Labels;
   readonly duration: Histogram;
-  /** By outcome: at most 6 classes of statuses, each with the 18 of gRPC. */
-  readonly totals: Map<string, Counter>;
+  /** By outcome: classes of statuses, each with the 18 of gRPC. */
+  readonly totals: Map<number, Counter>;
 }
 
 /** Sets that are kept at hand; all of them live on in the counters. */
@@ -26,6 +26,8 @@ const MAX_CACHED = 4_096;
 export class RouteMetrics {
   readonly #counters: Counters;
   readonly #cache = new Map<string, RouteSeries>();
+  /** The same by the values that name a rule and its backend: they stay as long as the routes do, and each request asks. */
+  readonly #near = new WeakMap<MatchedRule, WeakMap<object, RouteSeries>>();
 
   constructor(counters: Counters) {
     this.#counters = counters;
@@ -40,7 +42,7 @@ export class RouteMetrics {
   ): void {
     const { labels, duration, totals } = this.#of(rule, backend);
     duration.observe(durationMs);
-    const key = `${responseCodeClass(status)}/${grpcStatus ?? ""}`;
+    const key = Math.floor(status / 100) * GRPC_STATUSES + (grpcStatus ?? GRPC_STATUSES - 1);
     let total = totals.get(key);
     if (!total) {
       total = this.#counters.counter("heddle_route_requests_total", {
@@ -53,6 +55,11 @@ export class RouteMetrics {
   }
 
   #of(rule: MatchedRule, backend: RouteBackend | undefined): RouteSeries {
+    const ofRule = this.#near.getOrInsertComputed(rule, () => new WeakMap<object, RouteSeries>());
+    return ofRule.getOrInsertComputed(backend ?? rule, () => this.#named(rule, backend));
+  }
+
+  #named(rule: MatchedRule, backend: RouteBackend | undefined): RouteSeries {
     const { namespace, name } = rule.route;
     // A rule that gets another name is another series, also at the same place.
     const key = `${namespace}/${name}/${rule.ruleIndex}/${rule.ruleName}/${backend?.service}/${backend?.port}`;
@@ -66,6 +73,9 @@ export class RouteMetrics {
     return made;
   }
 }
+
+/** Those of gRPC, and one more for what is none. */
+const GRPC_STATUSES = 18;
 
 const routeLabels = (rule: MatchedRule, backend: RouteBackend | undefined): Labels => ({
   route_namespace: rule.route.namespace,
