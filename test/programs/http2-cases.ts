@@ -181,8 +181,8 @@ const checkAnswer = async ({ port, title, asked, calls, answer }: (typeof RESPON
   if (method === "CONNECT") return { problems: [], arrived: () => [] };
   const heard = (await ask(port, method)).join(", ");
   const said = (calls ?? []).filter((call) => !call.startsWith("goaway"));
-  const isRead = said.at(-1)?.startsWith("end") === true;
-  const isRight = isRead ? heard === withoutIds(said) : isFailure(heard, withoutIds(said));
+  const end = said.findIndex((call) => call.startsWith("end"));
+  const isRight = end >= 0 ? heard === withoutIds(said.slice(0, end + 1)) : isFailure(heard, withoutIds(said));
   return {
     problems: isRight ? [] : [`${title}: ${heard}`],
     arrived: ({ frames }: Arrived): readonly string[] => {

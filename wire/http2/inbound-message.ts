@@ -77,6 +77,10 @@ export const receiveEnd = ({ id, inbound }: StreamRecord): void => {
   throw malformed(id, "DATA and content-length differ");
 };
 
+/** Whether the head says how much content there is, and all of that came. */
+export const hasWholeContent = ({ inbound }: StreamRecord): boolean =>
+  inbound.hasHead && inbound.contentLength !== undefined && inbound.received === inbound.contentLength;
+
 /** @returns the error of a stream whose message breaks a rule */
 export const malformed = (streamId: number, message: string): Http2StreamError =>
   new Http2StreamError(streamId, ERROR_CODE.protocolError, message);

@@ -17,6 +17,7 @@ import type { Http2Handler } from "./handler.ts";
 import { HpackDecoder } from "./hpack/hpack-decoder.ts";
 import { Http2ConnectionError, Http2StreamError } from "./http2-error.ts";
 import {
+  hasWholeContent,
   malformed,
   receiveContent,
   receiveEnd,
@@ -286,7 +287,12 @@ export class Receiver implements FrameHandler {
     if (streamId === 0) throw protocolError("RST_STREAM on stream 0");
     this.#guard.spend("reset", this.#nowMs);
     const stream = this.#table.taking(streamId, "receive-reset");
-    if (stream) this.#streams.gone(stream, "reset-by-peer", code, "reset by the peer");
+    if (!stream) return;
+    // A server of Node.js that has read nothing of a request resets its stream when all of the answer is written (RFC 9113 section
+    // 8.1), and forgets an END_STREAM that waits for a window. Without a content-length the answer may be cut, whatever the code.
+    const isEnd = this.#role === "client" && code === ERROR_CODE.noError && hasWholeContent(stream);
+    if (isEnd && canReceive(stream.state)) this.#receiveEnd(stream, undefined);
+    this.#streams.gone(stream, "reset-by-peer", code, "reset by the peer");
   }
 
   #onSettings(flags: number, payload: Uint8Array): void {

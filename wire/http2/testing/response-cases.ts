@@ -1,5 +1,5 @@
 import { type Case, CONNECT, goneWith, many } from "./h2-case.ts";
-import { data, GET, goAway, headers, type Pairs, rawBlock, rawFrame, settings } from "./raw-frames.ts";
+import { data, GET, goAway, headers, type Pairs, rawBlock, rawFrame, rst, settings } from "./raw-frames.ts";
 
 const HEAD: Pairs = [[":method", "HEAD"], ...GET.slice(1)];
 const response = (status: string, more: Pairs = [], endStream = false): Uint8Array =>
@@ -145,6 +145,38 @@ export const RESPONSE_CASES: readonly ResponseCase[] = [
       answer: [],
     },
   ]),
+  {
+    id: "H2-41",
+    what: "RST_STREAM of NO_ERROR instead of an end, behind as much DATA as content-length",
+    rule: "8.1",
+    sent: [response("200", LENGTH), data(1, "abcde"), rst(1, 0)],
+    calls: ["response 1 200", "data 1 abcde", "end 1", "closed 1", "reset 1 0"],
+    answer: [],
+  },
+  {
+    id: "H2-41",
+    what: "the same behind less DATA than content-length",
+    rule: "8.1",
+    sent: [response("200", LENGTH), data(1, "abc"), rst(1, 0)],
+    calls: ["response 1 200", "data 1 abc", "closed 1", "reset 1 0"],
+    answer: [],
+  },
+  {
+    id: "H2-41",
+    what: "the same where nobody knows how much is to come",
+    rule: "8.1",
+    sent: [response("200"), data(1, "abc"), rst(1, 0)],
+    calls: ["response 1 200", "data 1 abc", "closed 1", "reset 1 0"],
+    answer: [],
+  },
+  {
+    id: "H2-41",
+    what: "another RST_STREAM behind as much DATA as content-length",
+    rule: "8.1",
+    sent: [response("200", LENGTH), data(1, "abcde"), rst(1, 2)],
+    calls: ["response 1 200", "data 1 abcde", "closed 1", "reset 1 2"],
+    answer: [],
+  },
   {
     id: "H2-42",
     what: "a tunnel",
