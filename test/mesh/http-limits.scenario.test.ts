@@ -36,44 +36,46 @@ afterAll(() => mesh.dispose());
 /** What two or three proxies and as many sockets may hold of it: windows that have grown, and the kernel's buffers. */
 const HELD_SHARE = 0.5;
 
+const run = async (from: string, program: string, what: string): Promise<unknown> => {
+  const said = await mesh.exec(from, "node", join(PROGRAMS, program), what, await mesh.address("shop/web"));
+  try {
+    return JSON.parse(said) as unknown;
+  } catch {
+    throw new Error(`${program} ${what} in ${from} said: ${said}`);
+  }
+};
+
+test("who does not come to the end of a head is told so, and others are served meanwhile", async () => {
+  const slow = ["shop/client", "outside/stranger"].map((from) => run(from, "http-limits.ts", "slow"));
+  const told = {
+    head: expect.stringMatching(/^HTTP\/1\.1 408 /) as unknown,
+    preface: "GOAWAY last 0 code 4",
+    block: "GOAWAY last 0 code 11",
+    others: [""],
+  };
+  expect(await Promise.all(slow)).toEqual([told, told]);
+});
+
 describe.each([
   ["a pod of the mesh", "shop/client"],
   ["a pod outside of it", "outside/stranger"],
 ] as const)("%s", (_, from) => {
-  const run = async (program: string, what: string): Promise<unknown> => {
-    const said = await mesh.exec(from, "node", join(PROGRAMS, program), what, await mesh.address("shop/web"));
-    try {
-      return JSON.parse(said) as unknown;
-    } catch {
-      throw new Error(`${program} ${what} in ${from} said: ${said}`);
-    }
-  };
-
-  test("that does not come to the end of a head is told so, and others are served meanwhile", async () => {
-    expect(await run("http-limits.ts", "slow")).toEqual({
-      head: expect.stringMatching(/^HTTP\/1\.1 408 /),
-      preface: "GOAWAY last 0 code 4",
-      block: "GOAWAY last 0 code 11",
-      others: [""],
-    });
-  });
-
   test("that sends more than a stream's window has its stream reset, and goes on", async () => {
-    expect(await run("http-limits.ts", "stream")).toEqual({
+    expect(await run(from, "http-limits.ts", "stream")).toEqual({
       error: "RST_STREAM 1 code 3",
       next: "HEADERS 3 END_STREAM",
     });
   });
 
   test("that sends more than the connection's window loses its connection", async () => {
-    expect(await run("http-limits.ts", "connection")).toEqual({ error: "GOAWAY last N code 3", others: "" });
+    expect(await run(from, "http-limits.ts", "connection")).toEqual({ error: "GOAWAY last N code 3", others: "" });
   });
 
   test("gets a broken answer of an application that sends more than the window", async () => {
-    expect(await run("http-limits.ts", "answer")).toEqual({
+    expect(await run(from, "http-limits.ts", "answer")).toEqual({
       hasHead: true,
       error: expect.stringMatching(/^RST_STREAM 1 code /),
-      frames: ["RST_STREAM 1 code 3"],
+      resets: ["RST_STREAM 1 code 3"],
     });
   });
 
@@ -83,7 +85,7 @@ describe.each([
     ["sends in HTTP/1 to an application that does not read", "up1"],
     ["sends in HTTP/2 to an application that does not read", "up2"],
   ])("that %s holds up who writes, and all of it comes when it is read", async (__, what) => {
-    const { taken, bytes, isWhole } = (await run("http-stalls.ts", what)) as Stalled;
+    const { taken, bytes, isWhole } = (await run(from, "http-stalls.ts", what)) as Stalled;
     expect(isWhole).toBe(true);
     expect(taken).toBeLessThan(bytes * HELD_SHARE);
   });

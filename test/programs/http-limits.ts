@@ -99,8 +99,12 @@ const answer = async (): Promise<unknown> => {
   const client = new RawHttp2Client(host, BEYOND);
   client.say(settings([4, 0]), headers(1, GET, true));
   const error = await client.until(isError);
-  const { frames } = JSON.parse(await ask("/report")) as StallReport;
-  return { hasHead: client.heard.some(isAnswerTo(1)), error, frames };
+  const hasHead = client.heard.some(isAnswerTo(1));
+  for (;;) {
+    const { resets } = JSON.parse(await ask("/report")) as StallReport;
+    if (resets.length > 0) return { hasHead, error, resets };
+    await delay(100);
+  }
 };
 
 const CLIENTS: Readonly<Record<string, () => Promise<unknown>>> = { slow, stream, connection, answer };

@@ -18,8 +18,8 @@ import { FrameSplitter } from "./http2-case-rows.ts";
 export interface StallReport {
   /** Bytes of big answers that somebody took. */
   readonly written: number;
-  /** RST_STREAM and GOAWAY that came to port 8102. */
-  readonly frames: readonly string[];
+  /** RST_STREAM that came to port 8102. */
+  readonly resets: readonly string[];
 }
 
 export const PIECE = 16 * 1024;
@@ -39,7 +39,7 @@ export const patternDigest = (pieces: number): string => {
 
 const serve = (): void => {
   let written = 0;
-  let frames: string[] = [];
+  let resets: string[] = [];
   let go = (): void => undefined;
   let awaited = new Promise<void>((resolve) => (go = resolve));
 
@@ -49,8 +49,8 @@ const serve = (): void => {
     response.on("error", () => undefined);
     if (what === "hang") return;
     if (what === "report") {
-      response.end(JSON.stringify({ written, frames } satisfies StallReport));
-      [written, frames] = [0, []];
+      response.end(JSON.stringify({ written, resets } satisfies StallReport));
+      [written, resets] = [0, []];
       return;
     }
     if (what === "go") {
@@ -92,7 +92,7 @@ const serve = (): void => {
     socket.on("data", (bytes) => {
       for (const frame of splitter.add(bytes as Buffer)) {
         const { type, streamId } = frame;
-        if (type === FRAME_TYPE.rstStream || type === FRAME_TYPE.goaway) frames.push(describeFrame(frame));
+        if (type === FRAME_TYPE.rstStream) resets.push(describeFrame(frame));
         if (type !== FRAME_TYPE.headers) continue;
         socket.write(headers(streamId, [[":status", "200"]]));
         for (let sent = 0; sent < BEYOND; sent += 16_384) socket.write(data(streamId, 16_384));
