@@ -5,7 +5,7 @@ import type { ErrorCode } from "#wire/http2/error-code.ts";
 import { Http1ClientConnection } from "../transport/http1-client-connection.ts";
 import type { Http1ClientSettings } from "../transport/http1-limits.ts";
 import type { Http1ClientStream, Http1Failure, Http1ResponseHandler } from "../transport/http1-stream.ts";
-import type { Http1Carrier } from "../transport/open-http1-byte-stream.ts";
+import type { Carrier } from "../transport/carrier.ts";
 import { fromHttp1Response, hasNamed, toHttp1Request, toHttp1Trailers } from "./heads.ts";
 import { httpFailure } from "./http1-server.ts";
 import type {
@@ -37,7 +37,7 @@ export class Http1Client implements HttpClientConnection {
    *   a connection that was idle for a while
    */
   constructor(
-    carrier: Http1Carrier,
+    carrier: Carrier,
     settings: Http1ClientSettings,
     handler: HttpClientHandler,
     hasEnded: () => boolean = () => false,

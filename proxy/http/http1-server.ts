@@ -8,7 +8,7 @@ import {
   type Http1ServerStream,
   type Http1StreamHandler,
 } from "../transport/http1-stream.ts";
-import type { Http1Carrier } from "../transport/open-http1-byte-stream.ts";
+import type { Carrier } from "../transport/carrier.ts";
 import { fromHttp1Request, toHttp1Response, toHttp1Trailers } from "./heads.ts";
 import type {
   HttpAnswer,
@@ -21,7 +21,7 @@ import type {
 
 /** Serves a client that speaks HTTP/1. */
 export const serveHttp1 = (
-  carrier: Http1Carrier,
+  carrier: Carrier,
   settings: Http1ServerSettings,
   handler: HttpServerHandler,
 ): HttpServerConnection =>

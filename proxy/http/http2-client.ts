@@ -1,8 +1,8 @@
-import type { Duplex } from "node:stream";
 import type { Field } from "#wire/field.ts";
 import { ERROR_CODE, type ErrorCode } from "#wire/http2/error-code.ts";
 import type { ResponseHead } from "#wire/http2/message-rules.ts";
 import type { Http2Stream, StreamHandler } from "#wire/http2/stream.ts";
+import type { Carrier } from "../transport/carrier.ts";
 import { Http2Transport } from "../transport/http2-transport.ts";
 import { fromHttp2Response, toHttp2Request, toHttp2Trailers } from "./heads.ts";
 import { type Http2Settings, streamFailure } from "./http2-server.ts";
@@ -28,9 +28,9 @@ export class Http2Client implements HttpClientConnection {
   #isLeaving = false;
   readonly #handler: HttpClientHandler;
 
-  constructor(duplex: Duplex, { limits, patience }: Http2Settings, handler: HttpClientHandler) {
+  constructor(carrier: Carrier, { limits, patience }: Http2Settings, handler: HttpClientHandler) {
     this.#handler = handler;
-    this.#transport = new Http2Transport(duplex, "client", limits, patience, {
+    this.#transport = new Http2Transport(carrier, "client", limits, patience, {
       request: () => {
         throw new Error("a server opened a stream");
       },

@@ -1,9 +1,9 @@
-import type { Duplex } from "node:stream";
 import type { Field } from "#wire/field.ts";
 import { field } from "#wire/http1/head.ts";
 import { ERROR_CODE, type ErrorCode, errorCodeName } from "#wire/http2/error-code.ts";
 import type { Http2Limits } from "#wire/http2/limits.ts";
 import type { Http2Stream, StreamHandler } from "#wire/http2/stream.ts";
+import type { Carrier } from "../transport/carrier.ts";
 import { type Http2Patience, Http2Transport } from "../transport/http2-transport.ts";
 import { fromHttp2Request, toHttp2Response, toHttp2Trailers } from "./heads.ts";
 import type {
@@ -23,11 +23,11 @@ export interface Http2Settings {
 
 /** Serves a client that speaks HTTP/2 with prior knowledge. CONNECT is not for a proxy that nobody asked for: 405. */
 export const serveHttp2 = (
-  duplex: Duplex,
+  carrier: Carrier,
   { limits, patience }: Http2Settings,
   handler: HttpServerHandler,
 ): HttpServerConnection => {
-  const transport: Http2Transport = new Http2Transport(duplex, "server", limits, patience, {
+  const transport: Http2Transport = new Http2Transport(carrier, "server", limits, patience, {
     request: (stream, head, isEnd) => {
       if (head.method === "CONNECT") return refuseConnect(stream);
       const answer = new Answer(stream);

@@ -9,7 +9,8 @@ import { ClientExchange, type ExchangeOwner } from "./http1-client-exchange.ts";
 import { Deadline } from "./http1-deadline.ts";
 import type { Http1ClientSettings } from "./http1-limits.ts";
 import { failureText, type Http1ClientStream, type Http1Failure, type Http1ResponseHandler } from "./http1-stream.ts";
-import { type Http1Carrier, openHttp1ByteStream } from "./open-http1-byte-stream.ts";
+import type { Carrier } from "./carrier.ts";
+import { openHttp1ByteStream } from "./open-http1-byte-stream.ts";
 
 /** What happens on a connection to a server. */
 export interface Http1ClientHandler {
@@ -47,7 +48,7 @@ export class Http1ClientConnection {
   /** Set while a handler is called and left set when it throws: its errors are not the peer's. */
   #isTelling = false;
 
-  constructor(carrier: Http1Carrier, settings: Http1ClientSettings, handler: Http1ClientHandler) {
+  constructor(carrier: Carrier, settings: Http1ClientSettings, handler: Http1ClientHandler) {
     this.#settings = settings;
     this.#handler = handler;
     this.#stream = openHttp1ByteStream(carrier, {

@@ -8,7 +8,8 @@ import { ServerAnswers } from "./http1-server-answers.ts";
 import { ServerClock, type WaitsFor } from "./http1-server-clock.ts";
 import { type ExchangeOwner, ServerExchange } from "./http1-server-exchange.ts";
 import { failureText, type Http1Failure, type Http1ServerStream, type Http1StreamHandler } from "./http1-stream.ts";
-import { type Http1Carrier, openHttp1ByteStream } from "./open-http1-byte-stream.ts";
+import type { Carrier } from "./carrier.ts";
+import { openHttp1ByteStream } from "./open-http1-byte-stream.ts";
 
 /** What happens on a connection that clients opened. */
 export interface Http1ServerHandler {
@@ -45,7 +46,7 @@ export class Http1ServerConnection {
   /** Set while a handler is called and left set when it throws: its errors are not the peer's. */
   #isTelling = false;
 
-  constructor(carrier: Http1Carrier, settings: Http1ServerSettings, handler: Http1ServerHandler) {
+  constructor(carrier: Carrier, settings: Http1ServerSettings, handler: Http1ServerHandler) {
     this.#settings = settings;
     this.#handler = handler;
     this.#stream = openHttp1ByteStream(carrier, {

@@ -1,11 +1,11 @@
-import type { Duplex } from "node:stream";
 import { Http2Connection } from "#wire/http2/connection.ts";
 import { ERROR_CODE, type ErrorCode } from "#wire/http2/error-code.ts";
 import type { Http2Handler } from "#wire/http2/handler.ts";
 import { Http2ConnectionError } from "#wire/http2/http2-error.ts";
 import type { Http2Limits } from "#wire/http2/limits.ts";
 import type { Http2Stream } from "#wire/http2/stream.ts";
-import { readLent } from "./read-bytes.ts";
+import type { Carrier } from "./carrier.ts";
+import { type Http2Carrier, openHttp2Carrier } from "./http2-carrier.ts";
 
 /** How long a peer may take. */
 export interface Http2Patience {
@@ -30,13 +30,12 @@ export interface Http2TransportHandler extends Omit<Http2Handler, "wake" | "pong
 const MAX_DISCARDED_BYTES = 1024 * 1024;
 
 /**
- * Carries an HTTP/2 connection over a stream of bytes: a socket, TLS, a tunnel. What is sent in one turn of the event loop leaves
- * in one write, after everything that was readable has been read. What a handler throws comes out of the stream's `data` event,
- * after the connection was ended.
+ * Carries an HTTP/2 connection over a stream of bytes. What a handler throws comes out of the stream's `data` event, after the
+ * connection was ended.
  */
 export class Http2Transport {
   readonly connection: Http2Connection;
-  readonly #duplex: Duplex;
+  readonly #carrier: Http2Carrier;
   readonly #patience: Http2Patience;
   readonly #handler: Http2TransportHandler;
   #timer: NodeJS.Timeout | undefined;
@@ -52,13 +51,12 @@ export class Http2Transport {
   #isClosed = false;
 
   constructor(
-    duplex: Duplex,
+    carrier: Carrier,
     role: "client" | "server",
     limits: Http2Limits,
     patience: Http2Patience,
     handler: Http2TransportHandler,
   ) {
-    this.#duplex = duplex;
     this.#patience = patience;
     this.#handler = handler;
     this.connection = new Http2Connection(
@@ -70,18 +68,19 @@ export class Http2Transport {
         goAway: (goAway) => handler.goAway(goAway),
         pong: () => this.#keepAlive(),
         streamClosed: (stream) => this.#onStreamClosed(stream),
-        wake: () => void setImmediate(this.#flush),
+        wake: () => this.#flushSoon(),
       },
       performance.now(),
     );
-    readLent(duplex, (chunk) => this.#onData(chunk));
-    duplex.on("drain", () => this.#onDrain());
-    duplex.on("end", () => this.#onEnd());
-    duplex.on("error", (error: Error) => this.#close(error.message));
-    duplex.on("close", () => this.#close("the connection was lost"));
+    this.#carrier = openHttp2Carrier(carrier, {
+      data: (chunk) => this.#onData(chunk),
+      ended: () => this.#onEnd(),
+      writable: () => this.#onWritable(),
+      written: () => this.connection.outputWritten(),
+      closed: (reason) => this.#close(reason),
+    });
     this.#timer = setTimeout(() => this.#giveUp("no SETTINGS", ERROR_CODE.settingsTimeout), patience.settingsMs);
-    if (duplex.destroyed || duplex.readableEnded) setImmediate(() => this.#close("the connection was lost"));
-    setImmediate(this.#flush);
+    this.#flushSoon();
   }
 
   get isClosed(): boolean {
@@ -117,7 +116,7 @@ export class Http2Transport {
       if (this.connection.failure) this.#closeAfterGoAway();
       else this.#watch();
       if (this.#rest && !this.#isClosing) {
-        this.#duplex.pause();
+        this.#carrier.pause();
         setImmediate(this.#goOn);
       }
     }
@@ -130,7 +129,7 @@ export class Http2Transport {
     this.#receive(rest);
     if (this.#rest || this.#isClosing) return;
     if (this.#hasEnded) this.#onEnd();
-    else this.#duplex.resume();
+    else this.#carrier.resume();
   };
 
   #onEnd(): void {
@@ -144,12 +143,12 @@ export class Http2Transport {
    */
   #discard(bytes: number): void {
     this.#discarded += bytes;
-    if (this.#discarded > MAX_DISCARDED_BYTES) this.#duplex.pause();
+    if (this.#discarded > MAX_DISCARDED_BYTES) this.#carrier.pause();
   }
 
   /** What a chunk may have changed that has a time of its own. */
   #watch(): void {
-    if (this.connection.isDrained) setImmediate(this.#flush);
+    if (this.connection.isDrained) this.#flushSoon();
     const { openFieldBlock } = this.connection;
     if (openFieldBlock === this.#timedBlock) return;
     this.#timedBlock = openFieldBlock;
@@ -168,10 +167,10 @@ export class Http2Transport {
 
   #onStreamClosed(stream: Http2Stream): void {
     this.#handler.streamClosed(stream);
-    if (this.connection.isDrained) setImmediate(this.#flush);
+    if (this.connection.isDrained) this.#flushSoon();
   }
 
-  #onDrain(): void {
+  #onWritable(): void {
     this.connection.setBlocked(false);
     this.#flush();
   }
@@ -204,8 +203,8 @@ export class Http2Transport {
     clearTimeout(this.#blockTimer);
     this.#rest = undefined;
     this.#write(this.connection.takeOutput());
-    this.#duplex.end();
-    if (this.#duplex.isPaused()) this.#duplex.resume();
+    this.#carrier.end();
+    this.#carrier.resume();
     this.#timer = setTimeout(() => this.#close("it was not closed in time"), this.#patience.closeMs);
   }
 
@@ -215,7 +214,7 @@ export class Http2Transport {
     clearTimeout(this.#timer);
     clearTimeout(this.#blockTimer);
     const { failure } = this.connection;
-    this.#duplex.destroy();
+    this.#carrier.destroy();
     try {
       this.connection.lost(reason);
     } finally {
@@ -225,24 +224,17 @@ export class Http2Transport {
 
   /** While the stream of bytes is full, what is to be sent stays with the connection, which knows how much that may be. */
   readonly #flush = (): void => {
-    if (this.#isClosing || this.#duplex.writableNeedDrain) return;
+    if (this.#isClosing || this.#carrier.isFull) return;
     const isWelcome = this.#write(this.connection.takeOutput());
     if (this.connection.isDrained) this.#closeAfterGoAway();
     else this.connection.setBlocked(!isWelcome);
   };
 
   #write(parts: readonly Uint8Array[]): boolean {
-    const [first] = parts;
-    if (!first) return true;
-    if (parts.length === 1) return this.#duplex.write(first, this.#onWritten);
-    this.#duplex.cork();
-    for (const part of parts.slice(0, -1)) this.#duplex.write(part);
-    const isWelcome = this.#duplex.write(parts.at(-1), this.#onWritten);
-    this.#duplex.uncork();
-    return isWelcome;
+    return parts.length === 0 || this.#carrier.write(parts);
   }
 
-  readonly #onWritten = (error?: Error | null): void => {
-    if (!error) this.connection.outputWritten();
-  };
+  #flushSoon(): void {
+    this.#carrier.soon(this.#flush);
+  }
 }

@@ -11,11 +11,10 @@ import { sharedGet } from "#mesh/shared-map.ts";
 import { formatSocketAddress } from "#mesh/socket-address.ts";
 import type { Field } from "#wire/field.ts";
 import { hasPeerEnded } from "../../kernel/peer-end.ts";
-import { asDuplex } from "../../http/byte-stream-duplex.ts";
 import { Http1Client } from "../../http/http1-client.ts";
 import { Http2Client } from "../../http/http2-client.ts";
 import type { HttpClientConnection, HttpClientHandler, HttpRequest, HttpResponse } from "../../http/message.ts";
-import type { Http1Carrier } from "../../transport/open-http1-byte-stream.ts";
+import type { Carrier } from "../../transport/carrier.ts";
 import type { CapturedConnection } from "../accept/captured-connection.ts";
 import {
   dialLimits,
@@ -263,9 +262,9 @@ const poolKey = (endpoint: Endpoint): PoolKeys => {
   return { http1: `1 ${whose} ${address}`, http2: `2 ${whose} ${address}` };
 };
 
-const client = (carrier: Http1Carrier, isHttp2: boolean, handler: HttpClientHandler): HttpClientConnection => {
+const client = (carrier: Carrier, isHttp2: boolean, handler: HttpClientHandler): HttpClientConnection => {
   const connection = isHttp2
-    ? new Http2Client(asDuplex(carrier), ENDPOINT_HTTP2, handler)
+    ? new Http2Client(carrier, ENDPOINT_HTTP2, handler)
     : new Http1Client(carrier, ENDPOINT_HTTP1, handler, () => isPlain(carrier) && hasPeerEnded(carrier));
   // Sockets are paused until somebody reads them.
   if (carrier instanceof Duplex) carrier.resume();
@@ -273,8 +272,7 @@ const client = (carrier: Http1Carrier, isHttp2: boolean, handler: HttpClientHand
 };
 
 /** Of what has a layer above TCP the kernel does not know what its peer has said. */
-const isPlain = (carrier: Http1Carrier): carrier is Socket =>
-  carrier instanceof Socket && !(carrier instanceof TLSSocket);
+const isPlain = (carrier: Carrier): carrier is Socket => carrier instanceof Socket && !(carrier instanceof TLSSocket);
 
 const noEndpointError = (destination: Reachable): MeshError => {
   const { reason, message } = noEndpoint(destination);

@@ -1,9 +1,8 @@
 import { Duplex } from "node:stream";
-import { asDuplex } from "../../http/byte-stream-duplex.ts";
 import { serveHttp1 } from "../../http/http1-server.ts";
 import { serveHttp2 } from "../../http/http2-server.ts";
 import type { HttpServerConnection, HttpServerHandler } from "../../http/message.ts";
-import type { Http1Carrier } from "../../transport/open-http1-byte-stream.ts";
+import type { Carrier } from "../../transport/carrier.ts";
 import type { Exchange, ServedPod } from "../served-pod.ts";
 import { CALLER_HTTP1, CALLER_HTTP2, PEER_HTTP1, PEER_HTTP2 } from "./http-settings.ts";
 
@@ -16,7 +15,7 @@ export interface RequestHandler extends Omit<HttpServerHandler, "closed"> {
 /** Serves HTTP on a connection or tunnel of a pod, as long as both last. @param isPeer whether another proxy is the client */
 export const serveHttp = (
   pod: ServedPod,
-  carrier: Http1Carrier,
+  carrier: Carrier,
   version: "http1" | "http2",
   handler: RequestHandler,
   isPeer: boolean,
@@ -31,7 +30,7 @@ export const serveHttp = (
   };
   const connection: HttpServerConnection =
     version === "http2"
-      ? serveHttp2(asDuplex(carrier), isPeer ? PEER_HTTP2 : CALLER_HTTP2, telling)
+      ? serveHttp2(carrier, isPeer ? PEER_HTTP2 : CALLER_HTTP2, telling)
       : serveHttp1(carrier, isPeer ? PEER_HTTP1 : CALLER_HTTP1, telling);
   const exchange: Exchange = {
     stop: () => {
