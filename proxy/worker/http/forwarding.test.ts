@@ -393,6 +393,20 @@ describe("retries", () => {
     expect(answer.said).toEqual(["503", "end"]);
   });
 
+  test("of an endpoint that has not looked at the request leave the route all of its retries", () => {
+    vi.useFakeTimers();
+    const { connection, answer } = forwarded({ version: "2" }, { retry: RETRY });
+    for (let refused = 0; refused < 3; refused++) connection.last.breaks("refused", ERROR_CODE.refusedStream);
+    for (let retried = 0; retried < RETRY.attempts; retried++) {
+      connection.last.answers(503, "no");
+      vi.advanceTimersByTime(1_000);
+    }
+    expect(answer.said).toEqual([]);
+    connection.last.answers(503, "the last");
+    vi.advanceTimersByTime(1_000);
+    expect([connection.exchanges.length, answer.content]).toEqual([4 + RETRY.attempts, "the last"]);
+  });
+
   test("of a connection that was lost before anything had left send small content again, too", () => {
     const { forwarding, connection, answer } = forwarded(POST);
     connection.last.isUnsent = true;

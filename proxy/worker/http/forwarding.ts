@@ -207,7 +207,9 @@ export class Forwarding implements HttpReader, AttemptOwner {
   /** @returns whether an attempt's end is not the answer: there will be another, or there would be if it were not one too many */
   #retries(end: AttemptEnd): boolean {
     const { retry, mayRetry } = this.#plan;
-    if (!this.#kept.isWhole || !shouldRetry(retry, this.#attempts, end)) return false;
+    // What nobody has looked at was no attempt that the route counts.
+    const attempts = this.#attempts - this.#refusals;
+    if (!this.#kept.isWhole || !shouldRetry(retry, attempts, end)) return false;
     this.#attempt = undefined;
     if (!mayRetry()) {
       this.#fail(upstreamError("retry-budget", "the attempt failed, and the Service gets no more retries now", "URX"));
