@@ -75,3 +75,16 @@ test("a pod has so many lines a second, and as many for failures; what is left o
   ]);
   expect([wanted(WEB, false), wanted(WEB, true)]).toEqual([3, 3]);
 });
+
+test("what was left out is held within a bound, however long nobody asks for it, and none of it is forgotten", () => {
+  const log = new FlowLog("all", 1);
+  for (let second = 0; second < 10_000; second++) {
+    for (let line = 0; line < 3; line++) log.wants(false, WEB);
+    log.nextSecond();
+  }
+  const reports = reportsOf(log);
+  const left = reports.flatMap((report) => report.left);
+  const lines = left.reduce((sum, [, , count]) => sum + count, 0);
+  const dropped = reports.reduce((sum, report) => sum + report.dropped, 0);
+  expect([left.length, lines + dropped]).toEqual([8_192, 20_000]);
+});

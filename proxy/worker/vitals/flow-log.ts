@@ -3,7 +3,10 @@ import type { AccessLogMode } from "../../channel/access-log-mode.ts";
 import { LineShare } from "../../channel/line-share.ts";
 import type { Flow, LeftOut, WorkerReport } from "../../channel/worker-report.ts";
 
-/** Lines that wait to be sent. Beyond it lines are left out, and how many is said: traffic does not wait for its log. */
+/**
+ * Lines that wait to be sent, and as many numbers of such as were left out. Beyond it lines are left out, and how many is said:
+ * traffic does not wait for its log.
+ */
 const MAX_WAITING = 8_192;
 /** Lines in one report, so that it usually fits into a frame. */
 const MAX_PER_REPORT = 256;
@@ -50,7 +53,12 @@ export class FlowLog {
 
   /** To be called every second: every pod has lines again, and how many were left out is told with the next reports. */
   nextSecond(): void {
-    for (const [{ namespace, name }, { left }] of this.#shares) if (left > 0) this.#left.push([namespace, name, left]);
+    for (const [{ namespace, name }, { left }] of this.#shares) {
+      if (left === 0) continue;
+      // Without an agent nobody takes them.
+      if (this.#left.length < MAX_WAITING) this.#left.push([namespace, name, left]);
+      else this.#dropped += left;
+    }
     this.#shares.clear();
   }
 
