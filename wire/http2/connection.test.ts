@@ -217,6 +217,14 @@ describe("handlers may do anything from within", () => {
     expect(peer?.sent().at(-1)).toMatch(/^GOAWAY/);
   });
 
+  test("a client that does without the rest of its request, as the server has answered and reset the stream, answers no reset", () => {
+    const peer = new ScriptedPeer("client", { onEnd: (stream) => stream.reset(ERROR_CODE.cancel) });
+    peer.open(POST);
+    peer.frames();
+    peer.send(headers(1, [...OK, ["content-length", "2"]]), data(1, "ab"), rst(1, ERROR_CODE.noError));
+    expect([peer.calls.slice(2), peer.sent()]).toEqual([["end 1", "closed 1"], []]);
+  });
+
   test("a client opens streams from within every callback, in the order of their numbers", () => {
     let opened = 0;
     const more = (): void => {

@@ -65,7 +65,7 @@ export class LiveStreams implements StreamOwner {
 
   reset(stream: StreamRecord, code: ErrorCode): void {
     if (isClosed(stream.state)) return this.consumed(stream, stream.unconsumed);
-    appendRstStream(this.#shared.output, stream.id, code);
+    if (!stream.isResetByPeer) appendRstStream(this.#shared.output, stream.id, code);
     this.#remove(stream, "reset-by-us");
     this.#shared.wake();
   }

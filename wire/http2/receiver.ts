@@ -288,6 +288,7 @@ export class Receiver implements FrameHandler {
     this.#guard.spend("reset", this.#nowMs);
     const stream = this.#table.taking(streamId, "receive-reset");
     if (!stream) return;
+    stream.isResetByPeer = true;
     // A server of Node.js that has read nothing of a request resets its stream when all of the answer is written (RFC 9113 section
     // 8.1), and forgets an END_STREAM that waits for a window. Without a content-length the answer may be cut, whatever the code.
     const isEnd = this.#role === "client" && code === ERROR_CODE.noError && hasWholeContent(stream);

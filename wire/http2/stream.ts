@@ -72,6 +72,8 @@ export class StreamRecord implements Http2Stream {
   queue: ByteQueue | undefined;
   ending: { readonly trailers: readonly Field[] | undefined } | undefined;
   wantsWritable = false;
+  /** A reset is not answered with another (RFC 9113 section 5.4.2). */
+  isResetByPeer = false;
   /** Of the request, whoever sent it. */
   readonly method: string | undefined;
   readonly inbound: InboundMessage = {
