@@ -17,6 +17,7 @@ import {
 } from "#wire/http2/testing/raw-frames.ts";
 import { section } from "#wire/http2/testing/scripted-peer.ts";
 import { testLimits } from "#wire/http2/testing/test-limits.ts";
+import { FakeByteStream } from "../testing/fake-byte-stream.ts";
 import { APPLICATION_PATIENCE, HTTP2_LIMITS } from "./http2-limits.ts";
 import { type Http2Patience, Http2Transport, type Http2TransportHandler } from "./http2-transport.ts";
 
@@ -406,6 +407,32 @@ describe("a peer that sends more than is done in one turn", () => {
     source.emit("data", lent);
     lent.fill(0xaa);
     await vi.waitFor(() => expect(done.requests).toBe(1_000));
+  });
+
+  test("what comes of a tunnel meanwhile waits in its order, and is not copied again with every piece", async () => {
+    const below = new FakeByteStream();
+    let got = "";
+    void new Http2Transport(below, "server", limits, patience, {
+      request: () => ({ ...NOTHING, data: (bytes) => (got += Buffer.from(bytes).toString("latin1")) }),
+      ready: () => undefined,
+      goAway: () => undefined,
+      streamClosed: () => undefined,
+      closed: () => undefined,
+    });
+    await turn();
+    const sent = Array.from({ length: 2_000 }, (_, index) => String(index % 10)).join("");
+    const bytes = Buffer.concat([PREFACE, settings(), post(1), ...Array.from(sent, (each) => data(1, each))]);
+    const concat = vi.spyOn(Buffer, "concat");
+    let at = 0;
+    for (const size of [10_000, ...Array.from({ length: 1_000 }, () => 1), 1_500, 3_000, bytes.length]) {
+      below.receive(bytes.toString("latin1", at, at + size));
+      at += size;
+    }
+    const copied = concat.mock.results.reduce((sum, { value }) => sum + (value as Buffer).length, 0);
+    concat.mockRestore();
+    expect(copied).toBeLessThan(2 * bytes.length);
+    await vi.waitFor(() => expect(below.consumedBytes).toBe(bytes.length));
+    expect(got === sent).toBe(true);
   });
 
   test("nothing of the rest is looked at when the connection ends meanwhile", async () => {

@@ -1,3 +1,4 @@
+import { ByteQueue } from "#wire/byte-queue.ts";
 import { Http2Connection } from "#wire/http2/connection.ts";
 import { ERROR_CODE, type ErrorCode } from "#wire/http2/error-code.ts";
 import type { Http2Handler } from "#wire/http2/handler.ts";
@@ -44,6 +45,8 @@ export class Http2Transport {
   #timedBlock: number | undefined;
   /** What was read and is for another turn. */
   #rest: Uint8Array | undefined;
+  /** What came behind it: where a stream of bytes gives more although it was paused. */
+  #later: ByteQueue | undefined;
   #hasEnded = false;
   /** What came after GOAWAY. */
   #discarded = 0;
@@ -99,8 +102,7 @@ export class Http2Transport {
 
   #onData(chunk: Uint8Array): void {
     if (this.#isClosing) return this.#discard(chunk.length);
-    // Where a stream of bytes gives more although it was paused.
-    if (this.#rest) return void (this.#rest = Buffer.concat([this.#rest, chunk]));
+    if (this.#rest) return (this.#later ??= new ByteQueue()).add(chunk);
     this.#receive(chunk);
     // It is lent.
     if (this.#rest) this.#rest = Buffer.from(this.#rest);
@@ -112,7 +114,7 @@ export class Http2Transport {
     try {
       taken = this.connection.receive(chunk, performance.now());
     } finally {
-      this.#rest = taken < chunk.length ? chunk.subarray(taken) : undefined;
+      this.#rest = taken < chunk.length ? chunk.subarray(taken) : this.#takeLater();
       if (this.connection.failure) this.#closeAfterGoAway();
       else this.#watch();
       if (this.#rest && !this.#isClosing) {
@@ -131,6 +133,12 @@ export class Http2Transport {
     if (this.#hasEnded) this.#onEnd();
     else this.#carrier.resume();
   };
+
+  #takeLater(): Uint8Array | undefined {
+    const part = this.#later?.take(Infinity);
+    if (this.#later?.length === 0) this.#later = undefined;
+    return part;
+  }
 
   #onEnd(): void {
     this.#hasEnded = true;
@@ -201,7 +209,7 @@ export class Http2Transport {
     this.#isClosing = true;
     clearTimeout(this.#timer);
     clearTimeout(this.#blockTimer);
-    this.#rest = undefined;
+    this.#rest = this.#later = undefined;
     this.#write(this.connection.takeOutput());
     this.#carrier.end();
     this.#carrier.resume();
