@@ -12,13 +12,8 @@ export const resetConnection = (duplex: Duplex): void => {
     resetBelow(duplex);
     duplex.destroy();
   } else if (isTcp(duplex)) duplex.resetAndDestroy();
-  else if (isAbortable(duplex)) duplex.abort();
   else duplex.destroy();
 };
-
-/** A stream that has a way of its own to break off. */
-const isAbortable = (duplex: Duplex & { readonly abort?: unknown }): duplex is Duplex & { abort: () => void } =>
-  typeof duplex.abort === "function";
 
 /**
  * TLS closes the socket below it when it is destroyed; this is what has Node.js close that by RST. `resetAndDestroy` of that

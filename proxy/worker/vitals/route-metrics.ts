@@ -19,15 +19,11 @@ interface RouteSeries {
   readonly totals: Map<number, Counter>;
 }
 
-/** Sets that are kept at hand; all of them live on in the counters. */
-const MAX_CACHED = 4_096;
-
 /** What `heddle routes` tells: for each rule and backend how many requests ended how. Only the caller's side knows it. */
 export class RouteMetrics {
   readonly #counters: Counters;
-  readonly #cache = new Map<string, RouteSeries>();
-  /** The same by the values that name a rule and its backend: they stay as long as the routes do, and each request asks. */
-  readonly #near = new WeakMap<MatchedRule, WeakMap<object, RouteSeries>>();
+  /** Kept at hand by the values that name a rule and its backend, which stay as long as the routes do; the counters stay. */
+  readonly #series = new WeakMap<MatchedRule, WeakMap<object, RouteSeries>>();
 
   constructor(counters: Counters) {
     this.#counters = counters;
@@ -55,22 +51,12 @@ export class RouteMetrics {
   }
 
   #of(rule: MatchedRule, backend: RouteBackend | undefined): RouteSeries {
-    const ofRule = this.#near.getOrInsertComputed(rule, () => new WeakMap<object, RouteSeries>());
-    return ofRule.getOrInsertComputed(backend ?? rule, () => this.#named(rule, backend));
-  }
-
-  #named(rule: MatchedRule, backend: RouteBackend | undefined): RouteSeries {
-    const { namespace, name } = rule.route;
-    // A rule that gets another name is another series, also at the same place.
-    const key = `${namespace}/${name}/${rule.ruleIndex}/${rule.ruleName}/${backend?.service}/${backend?.port}`;
-    const cached = this.#cache.get(key);
-    if (cached) return cached;
-    if (this.#cache.size >= MAX_CACHED) this.#cache.clear();
-    const labels = routeLabels(rule, backend);
-    const duration = this.#counters.histogram("heddle_route_request_duration_milliseconds", labels);
-    const made: RouteSeries = { labels, duration, totals: new Map() };
-    this.#cache.set(key, made);
-    return made;
+    const ofRule = this.#series.getOrInsertComputed(rule, () => new WeakMap<object, RouteSeries>());
+    return ofRule.getOrInsertComputed(backend ?? rule, () => {
+      const labels = routeLabels(rule, backend);
+      const duration = this.#counters.histogram("heddle_route_request_duration_milliseconds", labels);
+      return { labels, duration, totals: new Map<number, Counter>() };
+    });
   }
 }
 
