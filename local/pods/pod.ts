@@ -280,9 +280,9 @@ export class Pod {
     this.#deletedAt ??= new Date(clock.now()).toISOString();
     this.#publish();
     const noticeMs = this.#containers === undefined ? 0 : Math.min(LEAVING_NOTICE_MS, this.#graceMs(sandbox));
-    await this.#notice(noticeMs);
+    const noticedMs = await this.#notice(noticeMs);
     if (this.#enrolled) await linkTo(sandbox.node).drain(sandbox.uid);
-    await this.#containers?.stop(Math.max(0, this.#graceMs(sandbox) - noticeMs));
+    await this.#containers?.stop(Math.max(0, this.#graceMs(sandbox) - noticedMs));
     this.#containers = undefined;
     // Also where enrolling was given up half-way: one socket that is left keeps the namespace alive.
     if (!sandbox.pod.hostNetwork) await linkTo(sandbox.node).withdraw(sandbox.uid);
@@ -294,14 +294,15 @@ export class Pod {
     return ok(undefined);
   }
 
-  /** Waits until others know what was published; not when everything ends. */
-  #notice(ms: number): Promise<void> {
-    if (ms === 0 || this.#ending.signal.aborted) return Promise.resolve();
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const cancel = this.#host.clock.after(ms, resolve);
+  /** Waits until others know what was published; not when everything ends. @returns how long it took of the pod's time to end */
+  #notice(ms: number): Promise<number> {
+    if (ms === 0 || this.#ending.signal.aborted) return Promise.resolve(0);
+    const { clock } = this.#host;
+    const [{ promise, resolve }, startedAt] = [Promise.withResolvers<number>(), clock.now()];
+    const cancel = clock.after(ms, () => resolve(ms));
     this.#ending.signal.addEventListener("abort", () => {
       cancel();
-      resolve();
+      resolve(Math.min(ms, Math.max(0, clock.now() - startedAt)));
     });
     return promise;
   }
