@@ -184,3 +184,16 @@ test("failures have their lines when the others are too many", () => {
   expect(lines().filter(({ event }) => event === "failed")).toHaveLength(1);
   expect(lines()).toHaveLength(11);
 });
+
+test.each(["error", "silent"])(
+  "a logger that is to tell of no warnings (%s) tells of no lines that were left out",
+  (level) => {
+    let output = "";
+    const destination = { write: (line: string) => (output += line) };
+    const bound = { linesPerSecond: 1_000, isHome: () => true };
+    const log = new AccessLog(pino({ level }, destination), "all", bound);
+    log.write(0, told(events, 0, [["shop", "web", 10]]));
+    log.nextSecond();
+    expect(output).toBe("");
+  },
+);

@@ -1,5 +1,5 @@
 import pino, { type DestinationStream, type Logger } from "pino";
-import type { AccessLogMode } from "../channel/access-log-mode.ts";
+import { type AccessLogMode, modeAtLevel } from "../channel/access-log-mode.ts";
 import { LineShare } from "../channel/line-share.ts";
 import type { Flow, LeftOut } from "../channel/worker-report.ts";
 
@@ -32,7 +32,6 @@ export interface Lines {
  * each request has on either node.
  */
 export class AccessLog {
-  readonly #logger: Logger;
   readonly #output: DestinationStream;
   /** Of every line, between its time and its own fields. */
   readonly #bindings: string;
@@ -42,10 +41,9 @@ export class AccessLog {
   #dropped = 0;
 
   constructor(logger: Logger, mode: AccessLogMode, bound: AccessLogBound) {
-    this.#logger = logger;
     this.#output = (logger as Logger & Record<symbol, DestinationStream>)[pino.symbols.streamSym] as DestinationStream;
     this.#bindings = JSON.stringify({ ...logger.bindings(), log: "access" }).slice(1, -1);
-    this.#mode = mode;
+    this.#mode = modeAtLevel(mode, logger.level);
     this.#bound = bound;
   }
 
@@ -62,11 +60,9 @@ export class AccessLog {
     for (const flow of flows) {
       const failed = isFailure(flow);
       if (this.#mode === "failures" && !failed) continue;
-      const level = failed ? "warn" : "info";
-      if (!this.#logger.isLevelEnabled(level)) continue;
       const [namespace, name] = ownPodOf(flow);
       if (!this.#shareOf(worker, namespace, name).take(failed)) continue;
-      this.#tell(level, { ...flow, worker, msg: messageOf(flow, failed) });
+      this.#tell(failed ? "warn" : "info", { ...flow, worker, msg: messageOf(flow, failed) });
     }
   }
 

@@ -7,6 +7,14 @@ export type AccessLogMode = (typeof ACCESS_LOG_MODES)[number];
 export const parseAccessLogMode = (text: string | undefined): AccessLogMode | undefined =>
   ACCESS_LOG_MODES.find((mode) => mode === (text || "all"));
 
+/** What of it is there in a log of this level (`HEDDLE_LOG_LEVEL`): failures are warnings, everything else is information. */
+export const modeAtLevel = (mode: AccessLogMode, level: string): AccessLogMode => {
+  if (BEYOND_WARNINGS.has(level)) return "off";
+  return mode === "all" && level === "warn" ? "failures" : mode;
+};
+
+const BEYOND_WARNINGS: ReadonlySet<string> = new Set(["error", "fatal", "silent"]);
+
 /** What a person can follow, of each pod: a line has some 700 bytes, so that a pod under load writes 1.4 MB a second. */
 const DEFAULT_ACCESS_LOG_RATE = "2000";
 const MAX_ACCESS_LOG_RATE = 1_000_000;

@@ -57,18 +57,21 @@ test("the children's environment is chosen by name: neither what steers Node.js 
     HEDDLE_UNKNOWN: "x",
     HEDDLE_JOIN_TOKEN_FILE: "/run/token",
     HEDDLE_PING_INTERVAL: "10s",
+    HEDDLE_LOG_LEVEL: "warn",
     HEDDLE_ACCESS_LOG: "failures",
     HEDDLE_TRUST_DOMAIN: "",
   });
   expect(agentEnvironment).toEqual({
     HEDDLE_NODE: "node-1",
     HEDDLE_JOIN_TOKEN_FILE: "/run/token",
+    HEDDLE_LOG_LEVEL: "warn",
     HEDDLE_ACCESS_LOG: "failures",
     HEDDLE_TRUST_DOMAIN: "",
   });
   expect(workerEnvironment).toEqual({
     HEDDLE_NODE: "node-1",
     HEDDLE_PING_INTERVAL: "10s",
+    HEDDLE_LOG_LEVEL: "warn",
     HEDDLE_ACCESS_LOG: "failures",
     HEDDLE_TRUST_DOMAIN: "",
   });

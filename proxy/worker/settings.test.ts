@@ -51,6 +51,16 @@ test("what is said is taken over", () => {
   });
 });
 
+test.each([
+  ["debug", "all", "all"],
+  ["warn", "all", "failures"],
+  ["warn", "off", "off"],
+  ["silent", "failures", "off"],
+] as const)("of a node whose log is at %s, and which is to tell of %s, workers tell of %s", (level, mode, told) => {
+  const { accessLog } = readSettings({ ...REQUIRED, HEDDLE_LOG_LEVEL: level, HEDDLE_ACCESS_LOG: mode });
+  expect(accessLog).toBe(told);
+});
+
 test("an empty variable is one that is not set", () => {
   expect(readSettings({ ...REQUIRED, HEDDLE_IDLE_TIMEOUT: "", HEDDLE_CLUSTER: "" })).toEqual(readSettings(REQUIRED));
 });

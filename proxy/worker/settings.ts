@@ -4,6 +4,7 @@ import {
   ACCESS_LOG_MODES,
   ACCESS_LOG_RATE_PROBLEM,
   type AccessLogMode,
+  modeAtLevel,
   parseAccessLogMode,
   parseAccessLogRate,
 } from "../channel/access-log-mode.ts";
@@ -81,7 +82,7 @@ export const readSettings = (environment: NodeJS.ProcessEnv): WorkerSettings => 
     cluster: environment.HEDDLE_CLUSTER || "Kubernetes",
     index: number("HEDDLE_WORKER"),
     trustDomain: trustDomain.ok ? trustDomain.value : ("" as TrustDomain),
-    accessLog: accessLog ?? "all",
+    accessLog: modeAtLevel(accessLog ?? "all", environment.HEDDLE_LOG_LEVEL ?? ""),
     accessLogRate: accessLogRate ?? 0,
     accept: { startWaitMs: duration("HEDDLE_START_WAIT"), maxConnectionsPerPod: MAX_CONNECTIONS_PER_POD },
     decrypt: {
