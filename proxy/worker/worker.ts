@@ -165,6 +165,7 @@ export class Worker {
 
   /** Whoever counts and logs gets the last of it first. */
   async #end(): Promise<void> {
+    this.#flows.nextSecond();
     this.#report();
     const tooLong = new Promise((resolve) => {
       setTimeout(resolve, LAST_REPORT_MS);
