@@ -38,7 +38,7 @@ export const isLoopback = (address: IpAddress): boolean => address.startsWith("1
 export const isUnspecified = (address: IpAddress): boolean => address === "0.0.0.0" || address === "::";
 
 const formatBytes = (bytes: Uint8Array): IpAddress => {
-  if (bytes.length === 4) return bytes.join(".") as IpAddress;
+  if (bytes.length === 4) return `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}` as IpAddress;
   const isMappedIpv4 = bytes[10] === 0xff && bytes[11] === 0xff && bytes.subarray(0, 10).every((byte) => byte === 0);
   return (isMappedIpv4 ? bytes.subarray(12).join(".") : formatIpv6(bytes)) as IpAddress;
 };

@@ -1,12 +1,14 @@
 import { expect, test } from "vitest";
 import { unwrap } from "./result.ts";
-import { identityOf, parseSpiffeId, parseTrustDomain, spiffeIdOf } from "./spiffe-id.ts";
+import { identityOf, parseSpiffeId, parseTrustDomain, spiffeIdOf, trustDomainOf } from "./spiffe-id.ts";
 
 test.each(["spiffe://cluster.local/ns/shop/sa/web", "spiffe://a-b_c.d/ns/N.1_x/sa/A-b"])(
   "%s is an identity",
   (text) => {
     expect(parseSpiffeId(text)).toEqual({ ok: true, value: text });
-    expect(spiffeIdOf(identityOf(unwrap(parseSpiffeId(text))))).toBe(text);
+    const identity = identityOf(unwrap(parseSpiffeId(text)));
+    expect(spiffeIdOf(identity)).toBe(text);
+    expect(trustDomainOf(unwrap(parseSpiffeId(text)))).toBe(identity.trustDomain);
   },
 );
 

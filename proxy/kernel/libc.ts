@@ -81,10 +81,17 @@ export const prctl = native<[option: number, a: number, b: number, c: number, d:
   "int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)",
 );
 
+/** The first name of each number, as EAGAIN and not EWOULDBLOCK. */
+const errorNames: ReadonlyMap<number, string> = new Map(
+  Object.entries(koffi.os.errno)
+    .toReversed()
+    .map(([name, number]) => [number, name]),
+);
+
 /** The error of the last call that failed, as in `EAGAIN`. */
 export const lastError = (): string => {
   const number = koffi.errno();
-  return Object.entries(koffi.os.errno).find(([, value]) => value === number)?.[0] ?? `errno ${number}`;
+  return errorNames.get(number) ?? `errno ${number}`;
 };
 
 /** The result of a call that is not expected to fail. @throws Error naming the call, the errno and what it was done to. */

@@ -17,6 +17,6 @@ export const originalDestination = (fd: number, family: 4 | 6): OriginalDestinat
   const address =
     family === 4 ? getSocketOption(fd, SO_ORIGINAL_DST, 16) : getSocketOption(fd, IP6T_SO_ORIGINAL_DST, 28);
   if (typeof address === "string") return undefined;
-  const port = new DataView(address.buffer).getUint16(2);
+  const port = ((address[2] ?? 0) << 8) | (address[3] ?? 0);
   return { address: family === 4 ? address.slice(4, 8) : address.slice(8, 24), port };
 };

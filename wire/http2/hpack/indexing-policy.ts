@@ -38,6 +38,7 @@ const POLICY: ReadonlyMap<string, (value: string) => Indexing> = new Map([
     "content-length",
     "content-range",
     "etag",
+    "forwarded",
     "grpc-timeout",
     "grpc-trace-bin",
     "if-match",
