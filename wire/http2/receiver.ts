@@ -303,7 +303,7 @@ export class Receiver implements FrameHandler {
     const peerRole = this.#role === "client" ? "server" : "client";
     const peer = withSettings(this.#streams.sender.peer, frame, !this.#isReady, peerRole);
     appendSettingsAck(this.#output);
-    this.#streams.sender.configure(peer, tableSizesIn(frame), this.#table.values());
+    this.#streams.sender.configure(peer, tableSizesIn(frame), this.#table.all());
     if (this.#isReady || this.#isStopped) return;
     this.#isReady = true;
     this.#handler.ready();

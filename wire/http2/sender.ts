@@ -58,7 +58,7 @@ export class Sender {
    * @param tableSizes each that they named, in order: the smallest must be announced, too (RFC 7541 section 4.2)
    * @throws Http2ConnectionError if a window overflows
    */
-  configure(peer: Settings, tableSizes: readonly number[], streams: Iterable<StreamRecord>): void {
+  configure(peer: Settings, tableSizes: readonly number[], streams: readonly StreamRecord[]): void {
     const difference = peer.initialWindowSize - this.#peer.initialWindowSize;
     this.#peer = peer;
     for (const bytes of tableSizes) this.#encoder.setMaxTableBytes(bytes);

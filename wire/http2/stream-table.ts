@@ -4,11 +4,12 @@ import { Http2ConnectionError, Http2StreamError } from "./http2-error.ts";
 import { MAX_WINDOW } from "./settings.ts";
 import type { StreamRecord } from "./stream.ts";
 import { type StreamEvent, type StreamState, transition } from "./stream-state.ts";
+import { StreamsById } from "./streams-by-id.ts";
 
 /** The streams of a connection, and what the number of one that is not there means (RFC 9113 section 5.1.1). */
 export class StreamTable {
   readonly #role: "client" | "server";
-  readonly #streams = new Map<number, StreamRecord>();
+  readonly #streams = new StreamsById();
   readonly #closed = new ClosedStreams();
   /** Of streams that we open; the next one is two more. */
   #lastOwnId: number;
@@ -38,23 +39,19 @@ export class StreamTable {
     return this.#streams.get(streamId);
   }
 
-  values(): Iterable<StreamRecord> {
-    return this.#streams.values();
-  }
-
   /** As they are now, for loops that close some. */
   all(): readonly StreamRecord[] {
-    return [...this.#streams.values()];
+    return this.#streams.all();
   }
 
   add(stream: StreamRecord): void {
-    this.#streams.set(stream.id, stream);
+    this.#streams.add(stream);
     if (this.isOwn(stream.id)) this.#lastOwnId = stream.id;
   }
 
   /** @returns whether it was there */
   remove(stream: StreamRecord, state: StreamState): boolean {
-    if (!this.#streams.delete(stream.id)) return false;
+    if (!this.#streams.delete(stream)) return false;
     stream.state = state;
     this.#closed.add(stream.id, state);
     return true;

@@ -74,6 +74,8 @@ export class StreamRecord implements Http2Stream {
   wantsWritable = false;
   /** A reset is not answered with another (RFC 9113 section 5.4.2). */
   isResetByPeer = false;
+  /** Of {@link StreamsById}: the next one in the same list. */
+  next: StreamRecord | undefined;
   /** Of the request, whoever sent it. */
   readonly method: string | undefined;
   readonly inbound: InboundMessage = {
