@@ -69,6 +69,8 @@ export const serviceAt = (snapshot: Snapshot, address: IpAddress): Service | und
 export const workloadsOf = (snapshot: Snapshot, service: ServiceName): readonly Workload[] =>
   sharedGet(snapshot.workloadsByService, service) ?? [];
 
+const NONE: readonly string[] = [];
+
 /**
  * Every policy that concerns a workload: the mesh's, its namespace's, and those it names. A policy that it names and that
  * nobody sent is left for the caller to see: what is not known cannot be enforced.
@@ -77,13 +79,11 @@ export const policiesOf = (
   snapshot: Snapshot,
   workload: Workload,
 ): { readonly policies: readonly Authorization[]; readonly missing: readonly string[] } => {
+  const ofNamespace = snapshot.namespacePolicies.get(workload.namespace);
+  if (workload.policies.length === 0 && !ofNamespace) return { policies: snapshot.meshPolicies, missing: NONE };
   const named = workload.policies.map((name) => sharedGet(snapshot.policies, name));
   return {
-    policies: [
-      ...snapshot.meshPolicies,
-      ...(snapshot.namespacePolicies.get(workload.namespace) ?? []),
-      ...named.filter((policy) => policy !== undefined),
-    ],
+    policies: [...snapshot.meshPolicies, ...(ofNamespace ?? []), ...named.filter((policy) => policy !== undefined)],
     missing: workload.policies.filter((_, index) => named[index] === undefined),
   };
 };

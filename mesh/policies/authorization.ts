@@ -72,6 +72,7 @@ export type Verdict =
  * everything else passes; with one, only what an ALLOW matches (Istio's order of evaluation).
  */
 export const authorize = (policies: readonly Authorization[], facts: ConnectionFacts): Verdict => {
+  if (policies.length === 0) return ALLOWED;
   const enforced = policies.filter((policy) => !policy.dryRun);
   const denial = enforced.find((policy) => policy.action === "deny" && policyMatches(policy, facts));
   if (denial) return { kind: "denied", policy: policyName(denial) };
@@ -80,6 +81,8 @@ export const authorize = (policies: readonly Authorization[], facts: ConnectionF
   if (allows.length > 0 && !allowance) return { kind: "not-allowed", policies: allows.map(policyName) };
   return { kind: "allowed", permit: { policy: allowance && policyName(allowance) } as Permit };
 };
+
+const ALLOWED: Verdict = { kind: "allowed", permit: { policy: undefined } as Permit };
 
 /** `namespace/name`, the key of a policy. */
 export const policyName = (policy: Authorization): string => `${policy.namespace}/${policy.name}`;

@@ -76,7 +76,7 @@ class WireTunnelConnection implements TunnelConnection {
         return reject(new TunnelError("broken", "the connection takes no more tunnels"));
       }
       const section = [field(":method", "CONNECT"), field(":authority", authority)];
-      for (const [name, value] of Object.entries(headers)) section.push(field(name, value));
+      for (const name in headers) section.push(field(name, headers[name] ?? ""));
       this.#transport.connection.open(section, false, (stream) => {
         if (onLeaving) this.#leavers.set(stream, onLeaving);
         return new TunnelAnswer(stream, this.#limits.answerTimeoutMs, resolve, reject);

@@ -63,13 +63,19 @@ class WireTunnelRequest implements IncomingTunnel {
   }
 
   header(name: string): string | undefined {
-    const values = this.#head.section.filter((field) => field.name === name).map(({ value }) => value);
-    return values.length === 0 ? undefined : values.join(",");
+    let joined: string | undefined;
+    for (const field of this.#head.section) {
+      if (field.name === name) joined = joined === undefined ? field.value : `${joined},${field.value}`;
+    }
+    return joined;
   }
 
   accept(headers: Readonly<Record<string, string>>): ByteStream {
     this.#isAccepted = true;
-    if (!this.isGone) this.#stream.sendHead([status(200), ...Object.entries(headers).map(toField)], false);
+    if (this.isGone) return this.#tunnel;
+    const section = [status(200)];
+    for (const name in headers) section.push(field(name, headers[name] ?? ""));
+    this.#stream.sendHead(section, false);
     return this.#tunnel;
   }
 
@@ -111,6 +117,6 @@ class TunnelHandler implements StreamHandler {
   }
 }
 
-const toField = ([name, value]: readonly [string, string]): Field => ({ name, value, isNeverIndexed: false });
+const field = (name: string, value: string): Field => ({ name, value, isNeverIndexed: false });
 
-const status = (code: number): Field => toField([":status", String(code)]);
+const status = (code: number): Field => field(":status", String(code));

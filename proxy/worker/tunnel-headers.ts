@@ -46,9 +46,13 @@ export const callerOf = (
 /** The service that the caller says it called, if the pod is an endpoint of it. */
 export const calledService = (snapshot: Snapshot, workload: Workload, request: IncomingTunnel): Service | undefined => {
   const host = forwardedHost(request.header("forwarded") ?? "");
-  const name = [...workload.services.keys()].find((candidate) => candidate.endsWith(`/${host}`));
-  const service = name && sharedGet(snapshot.services, name);
-  return service && serviceName(service) === name ? service : undefined;
+  if (host === undefined) return undefined;
+  for (const name of workload.services.keys()) {
+    if (!name.endsWith(host) || name[name.length - host.length - 1] !== "/") continue;
+    const service = sharedGet(snapshot.services, name);
+    return service && serviceName(service) === name ? service : undefined;
+  }
+  return undefined;
 };
 
 /** Records never change, and each connection sends one. */

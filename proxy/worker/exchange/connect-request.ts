@@ -23,7 +23,7 @@ export const readConnect = (
   if (method !== "CONNECT") {
     return err({ status: 400, reason: "not-connect", message: `method ${JSON.stringify(method.slice(0, 32))}` });
   }
-  const target = parseSocketAddress(authority);
+  const target = targetAt(authority, ownAddress) ?? parseSocketAddress(authority);
   if (!target.ok) return err({ status: 400, reason: "bad-authority", message: target.error });
   if (target.value.address !== ownAddress) {
     const message = `authority ${authority} is not the address ${ownAddress} that was connected to`;
@@ -33,4 +33,12 @@ export const readConnect = (
     return err({ status: 503, reason: "self-call", message: `port ${target.value.port} is the proxy's own` });
   }
   return ok(target.value);
+};
+
+/** What nearly every caller writes, in the one canonical form of our own address: the rest is only a port. */
+const targetAt = (authority: string, own: IpAddress): Result<SocketAddress, never> | undefined => {
+  const isOwn = authority.startsWith(own) && authority[own.length] === ":" && !own.includes(":");
+  if (!isOwn || !/^[1-9][0-9]{0,4}$/.test(authority.slice(own.length + 1))) return undefined;
+  const port = Number(authority.slice(own.length + 1));
+  return port <= 65_535 ? ok({ address: own, port }) : undefined;
 };

@@ -56,6 +56,22 @@ test("an ended direction is an end for the other side, and so is closing after i
   expect(failed).not.toHaveBeenCalled();
 });
 
+test("who ends after the other side has ended closes in order, and everything has been told", async () => {
+  const [near, far] = await loopbackPair();
+  const failed = vi.fn<() => void>();
+  far.on("error", failed);
+  const stream = tcpByteStream(near);
+  const reading = new Reading(stream);
+  far.end("question");
+  await reading.untilEnd();
+  stream.write(Buffer.from("answer"));
+  stream.end();
+  expect(String(await once(far, "data"))).toBe("answer");
+  await once(far, "close");
+  expect(await reading.untilClosed()).toBeUndefined();
+  expect(failed).not.toHaveBeenCalled();
+});
+
 test("a reset is one also after our own direction has ended", async () => {
   const [near, far] = await loopbackPair();
   far.resume();

@@ -33,6 +33,7 @@ class TcpByteStream implements ByteStream {
   #isFull = false;
   #reader: ByteReader | undefined;
   #isReset = false;
+  #isClosedInOrder = false;
   #problem: string | undefined;
 
   constructor(socket: Socket) {
@@ -79,7 +80,8 @@ class TcpByteStream implements ByteStream {
 
   end(): void {
     for (const part of this.#waiting?.take() ?? []) this.#socket.write(part);
-    this.#socket.end();
+    if (this.#isLast) this.#closeInOrder();
+    else this.#socket.end();
   }
 
   reset(): void {
@@ -93,6 +95,19 @@ class TcpByteStream implements ByteStream {
   close(): void {
     this.#isReset = true;
     this.#waiting = undefined;
+    this.#socket.destroy();
+  }
+
+  /** Whether our end is the last that there is to do: the other one has been read, and the kernel has all that was written. */
+  get #isLast(): boolean {
+    const { readableEnded, writableLength, destroyed } = this.#socket;
+    return this.#reader !== undefined && readableEnded && writableLength === 0 && !this.#isFull && !destroyed;
+  }
+
+  /** Closing tells the end as well; to shut our direction down before costs another turn, and as much as closing does. */
+  #closeInOrder(): void {
+    this.#isClosedInOrder = true;
+    setResetOnClose(this.#socket, false);
     this.#socket.destroy();
   }
 
@@ -162,7 +177,7 @@ class TcpByteStream implements ByteStream {
   #howItEnded(): string | undefined {
     if (this.#problem !== undefined) return this.#problem;
     const { readableEnded, writableFinished } = this.#socket;
-    return readableEnded && writableFinished ? undefined : "closed without an end";
+    return readableEnded && (writableFinished || this.#isClosedInOrder) ? undefined : "closed without an end";
   }
 }
 

@@ -3,6 +3,7 @@ import { Socket } from "node:net";
 import { type IpAddress, ipFamily } from "#mesh/ip-address.ts";
 import { formatSocketAddress, type SocketAddress } from "#mesh/socket-address.ts";
 import { hasIpv6 } from "../../kernel/ipv6.ts";
+import { whenAborted } from "./when-aborted.ts";
 
 /** How long connecting may take, and what puts an end to it earlier: whoever it is for is gone. */
 export interface DialLimits {
@@ -43,12 +44,11 @@ export const dial = (
 ): Promise<Socket> =>
   new Promise((resolve, reject) => {
     const socket = adopt(descriptor, target, allowHalfOpen);
+    let isSettled = false;
     const settle = (): void => {
+      isSettled = true;
       clearTimeout(timer);
-      signal.removeEventListener("abort", onAbort);
-      socket.off("error", onError);
-      // Whoever joins it to another stream sees that it is gone; until then nobody listens.
-      socket.on("error", () => undefined);
+      stopWaiting?.();
     };
     const fail = (errno: string, detail: string): void => {
       settle();
@@ -56,12 +56,14 @@ export const dial = (
       reject(new DialError(target, errno, detail));
     };
     const onAbort = (): void => fail("ECANCELED", "whoever asked for it is gone");
-    const onError = (error: NodeJS.ErrnoException): void => fail(error.code ?? "ECONNRESET", error.message);
     const timer = setTimeout(() => fail("ETIMEDOUT", `no answer within ${timeoutMs} ms`), timeoutMs);
-    socket.on("error", onError);
-    if (signal.aborted) return onAbort();
-    signal.addEventListener("abort", onAbort);
-    socket.once("connect", () => {
+    // Once it is connected, whoever joins it to another stream sees that it is gone; until then nobody else listens.
+    socket.on("error", (error: NodeJS.ErrnoException) => {
+      if (!isSettled) fail(error.code ?? "ECONNRESET", error.message);
+    });
+    const stopWaiting = signal.aborted ? undefined : whenAborted(signal, onAbort);
+    if (!stopWaiting) return onAbort();
+    socket.on("connect", () => {
       settle();
       socket.pause();
       resolve(socket);

@@ -10,6 +10,7 @@ import type { TunnelConnection } from "../../tunnel/tunnel.ts";
 import { openTunnelConnection } from "../../tunnel/tunnel-client.ts";
 import type { TunnelLimits } from "../../tunnel/tunnel-limits.ts";
 import { dial, DialError, type DialLimits } from "./dial.ts";
+import { whenAborted } from "./when-aborted.ts";
 
 /** At which step a tunnel connection failed; the first is before it was dialled, all of them are before a byte of the application was sent. */
 export type TunnelDialStep = "trust-domain" | "connect-timeout" | "connect" | "tls" | "identity" | "settings";
@@ -51,8 +52,7 @@ export const dialTunnel = async (
   onClosed: () => void,
 ): Promise<TunnelConnection> => {
   const raw = await connectTcp(descriptor, target.address, dialLimits);
-  const onAbort = (): void => void raw.destroy();
-  dialLimits.signal.addEventListener("abort", onAbort);
+  const stopWaiting = whenAborted(dialLimits.signal, () => void raw.destroy());
   try {
     const socket = await secure(raw, target.identity, context);
     const connection = await openTunnelConnection(socket, limits, onClosed).catch((error: unknown) => {
@@ -65,7 +65,7 @@ export const dialTunnel = async (
     raw.destroy();
     throw error;
   } finally {
-    dialLimits.signal.removeEventListener("abort", onAbort);
+    stopWaiting();
   }
 };
 

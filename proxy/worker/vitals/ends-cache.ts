@@ -11,8 +11,8 @@ interface Entry<Value> {
 }
 
 /**
- * Values by the ends of requests. It is asked for every request: found by comparing, as to make a key of seven parts takes
- * longer than all counting.
+ * Values by the ends of connections and requests. It is asked for each of them: found by comparing, as to make a key of seven
+ * parts takes longer than all counting.
  */
 export class EndsCache<Value> {
   readonly #make: (ends: ConnectionEnds) => Value;

@@ -1,4 +1,4 @@
-import { type Service, serviceName } from "#mesh/service.ts";
+import type { Service } from "#mesh/service.ts";
 import type { SpiffeId } from "#mesh/spiffe-id.ts";
 import type { Workload } from "#mesh/workload.ts";
 import type { Labels } from "../../channel/worker-report.ts";
@@ -28,18 +28,6 @@ export const tcpLabels = (ends: ConnectionEnds): Labels => ({
   request_protocol: "tcp",
   ...securityLabels(ends),
 });
-
-/** A short text that differs where the labels do. */
-export const endsKey = (ends: ConnectionEnds): string =>
-  [
-    ends.reporter,
-    workloadNumber(ends.source),
-    workloadNumber(ends.destination),
-    ends.service ? serviceName(ends.service) : "",
-    ends.sourcePrincipal,
-    ends.destinationPrincipal,
-    ends.isMutualTls,
-  ].join("|");
 
 /** Who one end is: the owner of a pod, never the pod. */
 export const endLabels = (

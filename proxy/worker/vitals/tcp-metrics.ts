@@ -1,6 +1,7 @@
 import type { WorkerMetric } from "../../channel/worker-metrics.ts";
 import type { Counter, Counters } from "./counters.ts";
-import { type ConnectionEnds, endsKey, tcpLabels } from "./tcp-labels.ts";
+import { EndsCache } from "./ends-cache.ts";
+import { type ConnectionEnds, tcpLabels } from "./tcp-labels.ts";
 
 /** Envoy's short words for how a connection failed, as ztunnel uses them; `-`: it did not. */
 export type ResponseFlag =
@@ -23,26 +24,18 @@ export interface ConnectionCounters {
   failed(flag: ResponseFlag): Counter;
 }
 
-/** Sets that are kept at hand; all of them live on in the counters. */
-const MAX_CACHED = 4_096;
-
 /** Istio's TCP metrics. */
 export class TcpMetrics {
   readonly #counters: Counters;
-  readonly #cache = new Map<string, ConnectionCounters>();
+  readonly #cache: EndsCache<ConnectionCounters>;
 
   constructor(counters: Counters) {
     this.#counters = counters;
+    this.#cache = new EndsCache((ends) => this.#make(ends));
   }
 
   of(ends: ConnectionEnds): ConnectionCounters {
-    const key = endsKey(ends);
-    const cached = this.#cache.get(key);
-    if (cached) return cached;
-    if (this.#cache.size >= MAX_CACHED) this.#cache.clear();
-    const made = this.#make(ends);
-    this.#cache.set(key, made);
-    return made;
+    return this.#cache.get(ends);
   }
 
   /** A connection was turned away before, or instead of, being served; `reason` is one of our own words. */
@@ -52,19 +45,19 @@ export class TcpMetrics {
 
   #make(ends: ConnectionEnds): ConnectionCounters {
     const labels = tcpLabels(ends);
-    const made = new Map<string, Counter>();
-    const counter = (metric: WorkerMetric, flag: ResponseFlag): Counter => {
-      const key = metric + flag;
-      const known = made.get(key) ?? this.#counters.counter(metric, { ...labels, response_flags: flag });
-      made.set(key, known);
-      return known;
+    const seriesOf = (metric: WorkerMetric): ((flag: ResponseFlag) => Counter) => {
+      const made: Partial<Record<ResponseFlag, Counter>> = {};
+      return (flag) => (made[flag] ??= this.#counters.counter(metric, { ...labels, response_flags: flag }));
     };
+    const opened = seriesOf("istio_tcp_connections_opened_total");
+    const received = seriesOf("istio_tcp_received_bytes_total");
+    const sent = seriesOf("istio_tcp_sent_bytes_total");
     return {
-      opened: () => counter("istio_tcp_connections_opened_total", "-"),
-      received: () => counter("istio_tcp_received_bytes_total", "-"),
-      sent: () => counter("istio_tcp_sent_bytes_total", "-"),
-      closed: (flag) => counter("istio_tcp_connections_closed_total", flag),
-      failed: (flag) => counter("istio_tcp_connections_failed_total", flag),
+      opened: () => opened("-"),
+      received: () => received("-"),
+      sent: () => sent("-"),
+      closed: seriesOf("istio_tcp_connections_closed_total"),
+      failed: seriesOf("istio_tcp_connections_failed_total"),
     };
   }
 }
