@@ -41,12 +41,20 @@ const ALLOWANCES: Readonly<Record<Nuisance, Allowance>> = {
   "refused-stream": { burst: 200, perSecond: 33, perSent: 0 },
 };
 
-const KINDS = Object.keys(ALLOWANCES) as readonly Nuisance[];
+/** What is left of one allowance. */
+interface Account {
+  readonly allowance: Allowance;
+  left: number;
+  /** {@link FloodGuard.sent} was called so often when it was looked at last. */
+  sent: number;
+}
 
 /** Counts what a peer does without getting anything done, and ends the connection when it is too much. */
 export class FloodGuard {
-  readonly #left = new Map<Nuisance, number>();
+  /** Of what has happened. */
+  readonly #accounts = new Map<Nuisance, Account>();
   #filledAtMs: number;
+  #sent = 0;
 
   constructor(nowMs: number) {
     this.#filledAtMs = nowMs;
@@ -54,33 +62,41 @@ export class FloodGuard {
 
   /** @throws Http2ConnectionError ENHANCE_YOUR_CALM when there was too much of it */
   spend(kind: Nuisance, nowMs: number): void {
-    const left = (this.#left.get(kind) ?? ALLOWANCES[kind].burst) - 1;
-    if (left >= 0) {
-      this.#left.set(kind, left);
-      return;
-    }
-    this.#refill(nowMs);
-    const refilled = (this.#left.get(kind) ?? 0) - 1;
-    if (refilled < 0) throw new Http2ConnectionError(ERROR_CODE.enhanceYourCalm, `too many: ${kind}`);
-    this.#left.set(kind, refilled);
+    const account = this.#accounts.get(kind) ?? this.#open(kind);
+    this.#earn(account);
+    if (account.left < 1) this.#refill(nowMs);
+    if (account.left < 1) throw new Http2ConnectionError(ERROR_CODE.enhanceYourCalm, `too many: ${kind}`);
+    account.left--;
   }
 
   /** We sent a head or a frame of DATA. */
   sent(): void {
-    for (const kind of EARNED_BY_SENDING) {
-      const left = this.#left.get(kind);
-      if (left !== undefined) this.#left.set(kind, Math.min(ALLOWANCES[kind].burst, left + ALLOWANCES[kind].perSent));
-    }
+    this.#sent++;
+  }
+
+  #open(kind: Nuisance): Account {
+    const allowance = ALLOWANCES[kind];
+    const account = { allowance, left: allowance.burst, sent: this.#sent };
+    this.#accounts.set(kind, account);
+    return account;
   }
 
   #refill(nowMs: number): void {
     const seconds = Math.max(0, nowMs - this.#filledAtMs) / 1000;
     this.#filledAtMs = nowMs;
-    for (const [kind, left] of this.#left) {
-      const { burst, perSecond } = ALLOWANCES[kind];
-      this.#left.set(kind, Math.min(burst, left + seconds * perSecond));
+    for (const account of this.#accounts.values()) {
+      this.#earn(account);
+      add(account, seconds * account.allowance.perSecond);
     }
+  }
+
+  /** What was sent since the account was looked at last. */
+  #earn(account: Account): void {
+    add(account, (this.#sent - account.sent) * account.allowance.perSent);
+    account.sent = this.#sent;
   }
 }
 
-const EARNED_BY_SENDING = KINDS.filter((kind) => ALLOWANCES[kind].perSent > 0);
+const add = (account: Account, earned: number): void => {
+  account.left = Math.min(account.allowance.burst, account.left + earned);
+};
