@@ -35,28 +35,22 @@ export type Malformed = { readonly malformed: string };
 
 /** @param allowsExtendedConnect whether our SETTINGS say so */
 export const readRequestHead = (section: readonly Field[], allowsExtendedConnect: boolean): RequestHead | Malformed => {
-  let [method, scheme, authority, path, protocol]: (string | undefined)[] = [];
+  let method: string | undefined;
+  let scheme: string | undefined;
+  let authority: string | undefined;
+  let path: string | undefined;
+  let protocol: string | undefined;
   let index = 0;
   for (; index < section.length; index++) {
     const { name, value } = section[index] as Field;
     if (name.charCodeAt(0) !== COLON) break;
-    const twice = { malformed: `${name} twice` };
-    if (name === ":method") {
-      if (method !== undefined) return twice;
-      method = value;
-    } else if (name === ":path") {
-      if (path !== undefined) return twice;
-      path = value;
-    } else if (name === ":authority") {
-      if (authority !== undefined) return twice;
-      authority = value;
-    } else if (name === ":scheme") {
-      if (scheme !== undefined) return twice;
-      scheme = value;
-    } else if (name === ":protocol") {
-      if (protocol !== undefined) return twice;
-      protocol = value;
-    } else return { malformed: `pseudo-field ${printable(name)} in a request` };
+    if (name === ":method" && method === undefined) method = value;
+    else if (name === ":path" && path === undefined) path = value;
+    else if (name === ":authority" && authority === undefined) authority = value;
+    else if (name === ":scheme" && scheme === undefined) scheme = value;
+    else if (name === ":protocol" && protocol === undefined) protocol = value;
+    else if (PSEUDO_FIELDS.has(name)) return { malformed: `${name} twice` };
+    else return { malformed: `pseudo-field ${printable(name)} in a request` };
   }
   if (method === undefined) return { malformed: "no :method" };
   if (!METHOD.test(method)) return { malformed: `:method ${printable(method)}` };
@@ -145,6 +139,8 @@ const CONNECTION_SPECIFIC: ReadonlySet<string> = new Set([
 ]);
 
 const COLON = 0x3a;
+/** Of requests. */
+const PSEUDO_FIELDS: ReadonlySet<string> = new Set([":method", ":path", ":authority", ":scheme", ":protocol"]);
 /** A token in lower case (RFC 9113 section 8.2.1, RFC 9110 section 5.6.2). */
 const NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 /** No control characters but tab, no space at either end (RFC 9110 section 5.5, RFC 9113 section 8.2.1). */

@@ -34,7 +34,7 @@ export const appendFieldBlock = (
     const type = from === 0 ? FRAME_TYPE.headers : FRAME_TYPE.continuation;
     const flags = from === 0 && endStream ? endHeaders | FLAG.endStream : endHeaders;
     appendFrameHeader(output, to - from, type, flags, streamId);
-    output.append(block.subarray(from, to));
+    output.append(to - from === block.length ? block : block.subarray(from, to));
     from = to;
   } while (from < block.length);
 };
