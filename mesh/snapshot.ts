@@ -69,6 +69,11 @@ export const serviceAt = (snapshot: Snapshot, address: IpAddress): Service | und
 export const workloadsOf = (snapshot: Snapshot, service: ServiceName): readonly Workload[] =>
   sharedGet(snapshot.workloadsByService, service) ?? [];
 
+/** What holds for all requests to a service, whichever route led them there. */
+export const backendPolicyOf = (snapshot: Snapshot, service: Service): BackendPolicy | undefined =>
+  // Each request asks, and few meshes have any: its name is not put together for nothing.
+  snapshot.backendPolicies.size === 0 ? undefined : sharedGet(snapshot.backendPolicies, serviceName(service));
+
 const NONE: readonly string[] = [];
 
 /**

@@ -16,7 +16,8 @@ export type BackendChoice =
  */
 export const chooseBackend = (backends: readonly WeightedBackend[], random: number): BackendChoice => {
   if (backends.length === 0) return { kind: "error", status: 500, reason: "the rule has no backendRefs" };
-  const sum = backends.reduce((total, { weight }) => total + weight, 0);
+  let sum = 0;
+  for (const { weight } of backends) sum += weight;
   if (sum === 0) {
     const isUnresolved = backends.every(({ target }) => target.kind === "invalid");
     return { kind: "error", status: isUnresolved ? 500 : 503, reason: "all weights of the rule are 0" };

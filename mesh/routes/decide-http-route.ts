@@ -120,15 +120,7 @@ export const followRule = (
 ): Exclude<RouteDecision, { kind: "unrouted" }> => {
   const { filters, backends, timeouts, retry, sessionPersistence } = entry.rule;
   const rule = matchedRules.getOrInsertComputed(entry, matchedRule);
-  const refusal = (status: 500 | 503, reason: string): Extract<RouteDecision, { kind: "error" }> => ({
-    kind: "error",
-    rule,
-    protocol: protocolOf(facts),
-    status,
-    reason,
-  });
-  const broken = filters.find((filter) => filter.kind === "unavailable");
-  if (broken) return refusal(500, broken.reason);
+  for (const filter of filters) if (filter.kind === "unavailable") return refusal(rule, facts, 500, filter.reason);
   for (const filter of filters) {
     if (filter.kind === "cors" && isPreflight(facts)) {
       return { kind: "respond", rule, status: 204, fields: preflightFields(filter, facts) };
@@ -140,10 +132,13 @@ export const followRule = (
   }
   const pinned = sessionPersistence && pin?.(rule, sessionPersistence, backends);
   const choice = chooseBackend(pinned ? [{ ...pinned, weight: 1 }] : backends, random());
-  if (choice.kind === "error") return refusal(choice.status, choice.reason);
-  const all = choice.backend.filters.length === 0 ? filters : [...filters, ...choice.backend.filters];
-  const unfit = choice.backend.filters.find(({ kind }) => kind === "unavailable" || kind === "request-redirect");
-  if (unfit) return refusal(500, unfit.kind === "unavailable" ? unfit.reason : "a backend cannot redirect");
+  if (choice.kind === "error") return refusal(rule, facts, choice.status, choice.reason);
+  const own = choice.backend.filters;
+  for (const filter of own) {
+    if (filter.kind === "unavailable") return refusal(rule, facts, 500, filter.reason);
+    if (filter.kind === "request-redirect") return refusal(rule, facts, 500, "a backend cannot redirect");
+  }
+  const all = own.length === 0 ? filters : [...filters, ...own];
   return {
     kind: "forward",
     rule,
@@ -157,12 +152,20 @@ export const followRule = (
   };
 };
 
+const refusal = (
+  rule: MatchedRule,
+  facts: RequestFacts,
+  status: 500 | 503,
+  reason: string,
+): Extract<RouteDecision, { kind: "error" }> => ({ kind: "error", rule, protocol: protocolOf(facts), status, reason });
+
 /** The request with all its filters applied, in their order. */
 export const applyRequestFilters = (
   filters: readonly RouteFilter[],
   request: ForwardedRequest,
   matched: CompiledPath,
 ): ForwardedRequest => {
+  if (filters.length === 0) return request;
   let { authority, target, fields } = request;
   for (const filter of filters) {
     if (filter.kind === "request-header-modifier") fields = modifyHeaders(filter, fields);

@@ -22,18 +22,23 @@ export interface RequestFacts {
 export class MatchedRequest {
   readonly method: string;
   readonly path: string;
-  readonly budget: RegexBudget = { work: MAX_REGEX_WORK };
   readonly #fields: readonly Field[];
-  readonly #query: string;
+  readonly #target: string;
+  #budget: RegexBudget | undefined;
   #headers: Map<string, string | undefined> | undefined;
   #queryParams: ReadonlyMap<string, string> | undefined;
 
   constructor({ method, target, fields }: Pick<RequestFacts, "method" | "target" | "fields">) {
-    const { path, query } = splitTarget(target);
+    const mark = target.indexOf("?");
     this.method = method;
-    this.path = path;
-    this.#query = query.slice(1);
+    this.path = mark < 0 ? target : target.slice(0, mark);
+    this.#target = target;
     this.#fields = fields;
+  }
+
+  /** For all regular expressions that it is held against. */
+  get budget(): RegexBudget {
+    return (this.#budget ??= { work: MAX_REGEX_WORK });
   }
 
   /** @param name in lower case. @returns the values of all fields of that name, joined with a comma */
@@ -47,7 +52,7 @@ export class MatchedRequest {
 
   /** The first value of a parameter. */
   queryParam(name: string): string | undefined {
-    this.#queryParams ??= parseQuery(this.#query);
+    this.#queryParams ??= parseQuery(splitTarget(this.#target).query.slice(1));
     return this.#queryParams.get(name);
   }
 }
@@ -79,5 +84,7 @@ const decode = (text: string): string => {
 };
 
 /** Whether the client speaks gRPC, which wants its errors as trailers (not gRPC-Web). */
-export const isGrpc = ({ fields }: Pick<RequestFacts, "fields">): boolean =>
-  /^application\/grpc(?:[+;]|$)/i.test(fieldValue(fields, "content-type") ?? "");
+export const isGrpc = ({ fields }: Pick<RequestFacts, "fields">): boolean => {
+  const type = fieldValue(fields, "content-type");
+  return type !== undefined && /^application\/grpc(?:[+;]|$)/i.test(type);
+};

@@ -68,14 +68,14 @@ const entriesOf = <Match>(
     .map(({ route, rule, matchIndex, match }, rank) => ({ rank, route, rule, matchIndex, match: compile(match) }));
 
 /** Lists of entries, each in the order of precedence, that a request may match. */
-type RouteIndex = (request: MatchedRequest) => readonly (readonly RouteEntry[])[];
+type RouteIndex = (request: MatchedRequest) => readonly (readonly RouteEntry[] | undefined)[];
 
 const matcher = (kind: RouteMatcher["kind"], entries: readonly RouteEntry[], index: RouteIndex): RouteMatcher => ({
   kind,
   entries,
   find: (request) => {
     let best: RouteEntry | undefined;
-    for (const list of index(request)) best = firstMatch(list, request, best);
+    for (const list of index(request)) if (list) best = firstMatch(list, request, best);
     return best;
   },
 });
@@ -106,10 +106,9 @@ const httpIndex = (entries: readonly RouteEntry[]): RouteIndex => {
   }
   const lengths = [...new Set([...prefixes.keys()].map(({ length }) => length))].sort((a, b) => b - a);
   return ({ path }) => {
-    const lists: (readonly RouteEntry[])[] = [exact.get(path) ?? NONE, regexes];
-    for (const length of lengths) {
-      if (endsElement(path, length)) lists.push(prefixes.get(path.slice(0, length)) ?? NONE);
-    }
+    // Whoever asks a map has the whole path hashed.
+    const lists = [exact.size === 0 ? undefined : exact.get(path), regexes];
+    for (const length of lengths) if (endsElement(path, length)) lists.push(prefixes.get(path.slice(0, length)));
     return lists;
   };
 };
@@ -127,11 +126,9 @@ const grpcIndex = (entries: readonly RouteEntry[]): RouteIndex => {
   }
   return ({ path }) => {
     const rpc = parseRpcPath(path);
-    return rpc ? [byRpc.get(path.slice(1)) ?? NONE, byService.get(rpc.service) ?? NONE, others] : [others];
+    return rpc ? [byRpc.get(path.slice(1)), byService.get(rpc.service), others] : [others];
   };
 };
-
-const NONE: readonly RouteEntry[] = [];
 
 const put = (map: Map<string, RouteEntry[]>, key: string, entry: RouteEntry): void => {
   const entries = map.get(key);

@@ -2,9 +2,7 @@ import type { ExplainedSession } from "#mesh/admin/request-explanation.ts";
 import { type BackendTls, tlsOf } from "#mesh/routes/backend-policy.ts";
 import type { ForwardDecision } from "#mesh/routes/decide-http-route.ts";
 import type { Field } from "#mesh/routes/field.ts";
-import { serviceName } from "#mesh/service.ts";
-import { sharedGet } from "#mesh/shared-map.ts";
-import type { Snapshot } from "#mesh/snapshot.ts";
+import { backendPolicyOf, type Snapshot } from "#mesh/snapshot.ts";
 import { formatSocketAddress } from "#mesh/socket-address.ts";
 import type { Reachable } from "../worker/connect-destination.ts";
 import { sessionFor } from "../worker/http/session.ts";
@@ -22,7 +20,7 @@ export const httpWay = (
   destination: Extract<Reachable, { kind: "service" }>,
   decision: ForwardDecision | undefined,
 ): HttpWay => {
-  const policy = sharedGet(snapshot.backendPolicies, serviceName(destination.service));
+  const policy = backendPolicyOf(snapshot, destination.service);
   const session = sessionFor(snapshot, fields, destination, decision);
   const persistence = decision?.sessionPersistence ?? policy?.sessionPersistence;
   const endpoint = session?.endpoint(destination);

@@ -139,22 +139,26 @@ export const openTunnel = async (
   });
 };
 
-/** Who notes where a connection or a request goes. */
-export type EndpointNotes = Pick<ConnectionRecord, "between" | "noteEndpoint">;
-
 /** Notes for telemetry where a connection goes, and why it is not protected where it is not; instead of an earlier endpoint. */
-export const noteEndpoint = (record: EndpointNotes, pod: ServedPod, endpoint: Endpoint): void => {
+const noteEndpoint = (record: ConnectionRecord, pod: ServedPod, endpoint: Endpoint): void => {
   const destinationPrincipal = undefined;
   if (endpoint.kind === "tunnel") {
-    const { workload, address } = endpoint;
+    const { workload } = endpoint;
     record.between({ destination: workload, sourcePrincipal: pod.identity, destinationPrincipal, isMutualTls: true });
-    const notes = tunnelNotes.getOrInsertComputed(endpoint, () => ({ "dst.hbone_addr": formatSocketAddress(address) }));
-    return record.noteEndpoint(notes);
+  } else {
+    const destination = endpoint.kind === "plaintext" ? endpoint.workload : undefined;
+    record.between({ destination, sourcePrincipal: undefined, destinationPrincipal, isMutualTls: false });
   }
-  const destination = endpoint.kind === "plaintext" ? endpoint.workload : undefined;
-  record.between({ destination, sourcePrincipal: undefined, destinationPrincipal, isMutualTls: false });
-  record.noteEndpoint({ "dst.endpoint": formatSocketAddress(endpoint.address), plaintext_reason: endpoint.reason });
+  record.noteEndpoint(endpointNotes(endpoint));
 };
+
+/** What lines of the log say of an endpoint. */
+export const endpointNotes = (endpoint: Endpoint): Flow =>
+  endpoint.kind === "tunnel"
+    ? tunnelNotes.getOrInsertComputed(endpoint, tunnelNote)
+    : { "dst.endpoint": formatSocketAddress(endpoint.address), plaintext_reason: endpoint.reason };
+
+const tunnelNote = ({ address }: Endpoint): Flow => ({ "dst.hbone_addr": formatSocketAddress(address) });
 
 /** Endpoints stay the same values for long, and each request notes one. */
 const tunnelNotes = new WeakMap<Endpoint, Flow>();

@@ -19,9 +19,11 @@ import type { Splice } from "./exchange/splice.ts";
 import { ByteBudget } from "./http/byte-budget.ts";
 import type { WorkerSettings } from "./settings.ts";
 import { PeerTrust } from "./peer-trust.ts";
+import type { Endpoint } from "./select/endpoint.ts";
 import { HttpPool } from "./upstream/http-pool.ts";
 import { SocketStock, type SocketStocks } from "./upstream/socket-stock.ts";
 import { TunnelPool } from "./upstream/tunnel-pool.ts";
+import type { ConnectionEnds } from "./vitals/tcp-labels.ts";
 
 /** What happens on a pod's sockets; the pipeline listens. */
 export interface PodEvents {
@@ -74,6 +76,8 @@ export class ServedPod {
   readonly kept = new ByteBudget(MAX_KEPT_BYTES);
   /** HTTP connections to endpoints. */
   readonly http: HttpPool;
+  /** Who the ends of requests to an endpoint are: each request asks. */
+  readonly requestEnds = new WeakMap<Endpoint, ConnectionEnds>();
   readonly #workloadUid: string;
   readonly #settings: WorkerSettings;
   readonly #events: PodEvents;

@@ -48,6 +48,13 @@ export const isFieldValue = (text: string): boolean =>
 /** `OWS = *( SP / HTAB )` */
 export const isWhiteSpace = (code: number): boolean => code === SP || code === HTAB;
 
-/** Whether a name is the one given in lower case. Most differ in length, and nothing is allocated for them. */
-export const isNamed = (name: string, lowerCaseName: string): boolean =>
-  name.length === lowerCaseName.length && (name === lowerCaseName || name.toLowerCase() === lowerCaseName);
+/** Whether a name is the one given in lower case. Most differ in length or at once, and nothing is made of them. */
+export const isNamed = (name: string, lowerCaseName: string): boolean => {
+  if (name.length !== lowerCaseName.length) return false;
+  for (let at = 0; at < name.length; at += 1) {
+    const code = name.charCodeAt(at);
+    const isUpperCase = code >= 0x41 && code <= 0x5a;
+    if ((isUpperCase ? code + 0x20 : code) !== lowerCaseName.charCodeAt(at)) return false;
+  }
+  return true;
+};

@@ -37,7 +37,7 @@ export class Attempt implements HttpResponseReader {
   }
 
   stopTimer(): void {
-    clearTimeout(this.#timer);
+    if (this.#timer) clearTimeout(this.#timer);
   }
 
   /** Nothing is told any more. */

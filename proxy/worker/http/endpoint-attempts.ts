@@ -6,8 +6,7 @@ import { type BackendTls, tlsOf } from "#mesh/routes/backend-policy.ts";
 import { applyResponseFilters, type ForwardDecision } from "#mesh/routes/decide-http-route.ts";
 import { fieldValue } from "#mesh/routes/field.ts";
 import type { RequestFacts } from "#mesh/routes/request-facts.ts";
-import { serviceName } from "#mesh/service.ts";
-import { sharedGet } from "#mesh/shared-map.ts";
+import { backendPolicyOf } from "#mesh/snapshot.ts";
 import { formatSocketAddress } from "#mesh/socket-address.ts";
 import type { Field } from "#wire/field.ts";
 import { hasPeerEnded } from "../../kernel/peer-end.ts";
@@ -18,9 +17,8 @@ import type { Carrier } from "../../transport/carrier.ts";
 import type { CapturedConnection } from "../accept/captured-connection.ts";
 import {
   dialLimits,
-  type EndpointNotes,
+  endpointNotes,
   noEndpoint,
-  noteEndpoint,
   openTunnel,
   type Reachable,
   selectEndpoint,
@@ -32,6 +30,8 @@ import { connectDirect } from "../upstream/direct.ts";
 import { secureEndpoint, tlsKey } from "../upstream/endpoint-tls.ts";
 import { NoSocketError } from "../upstream/socket-stock.ts";
 import { upstreamFailure, type UpstreamFailure } from "../upstream/failure.ts";
+import type { RequestRecord } from "../vitals/request-record.ts";
+import type { EndpointFailure, Endpoints } from "./forwarding-plan.ts";
 import { ENDPOINT_HTTP1, ENDPOINT_HTTP2 } from "./http-settings.ts";
 import {
   ERROR_FIELD,
@@ -41,9 +41,12 @@ import {
   UNREACHED_CODES,
   upstreamError,
 } from "./mesh-error.ts";
+import { endsAt, unprovenEndsAt } from "./request-ends.ts";
 import type { Session } from "./session.ts";
 import { withoutError } from "./trusted-fields.ts";
 import { goesOnAsHttp2 } from "./upstream-version.ts";
+
+const NO_FILTERS: ForwardDecision["responseFilters"] = [];
 
 /** How many endpoints are tried for one attempt: nothing of the request has been sent until one is connected. */
 const MAX_ENDPOINTS = 3;
@@ -59,7 +62,7 @@ export interface Caller {
 
 /** What is known of a request when it is to be sent to endpoints. */
 export interface Way {
-  readonly record: EndpointNotes & { readonly traceId: string };
+  readonly record: Pick<RequestRecord, "traceId" | "between" | "noteEndpoint">;
   readonly destination: Reachable;
   readonly decision: ForwardDecision | undefined;
   readonly facts: RequestFacts | undefined;
@@ -68,7 +71,7 @@ export interface Way {
 }
 
 /** Endpoints for the attempts of one request: each at most once, as far as there are others. */
-export class EndpointAttempts {
+export class EndpointAttempts implements Endpoints {
   readonly #mesh: Pipeline;
   readonly #pod: ServedPod;
   readonly #captured: CapturedConnection;
@@ -93,47 +96,39 @@ export class EndpointAttempts {
   connect(): HttpClientConnection | MeshError | Promise<HttpClientConnection | MeshError> {
     const endpoint = this.#select();
     if (!endpoint) return this.#unreached ?? noEndpointError(this.#way.destination);
-    const found = this.#pod.http.find(this.#keyOf(endpoint, this.#tlsOf(endpoint)));
-    if (found) {
-      this.#proven(endpoint);
-      return found;
-    }
-    return this.#dial(endpoint);
+    const tls = this.#tlsOf(endpoint);
+    const found = this.#pod.http.find(this.#keyOf(endpoint, tls));
+    if (!found) return this.#dial(endpoint);
+    this.#noteProven(endpoint, tls);
+    return found;
   }
 
-  /** Whether the endpoint's proxy answers because it did not reach the application: then another is next. */
-  isUnreached({ fields }: HttpResponse): boolean {
-    const endpoint = this.#endpoint;
-    const code = endpoint?.kind === "tunnel" ? fieldValue(fields, ERROR_FIELD) : undefined;
-    if (endpoint === undefined || code === undefined || !UNREACHED_CODES.has(code)) return false;
-    const address = formatSocketAddress(endpoint.address);
+  /** Only the proxy of a pod of the mesh may say it. */
+  failureOf({ status, fields }: HttpResponse): EndpointFailure | undefined {
+    const code = this.#endpoint?.kind === "tunnel" ? fieldValue(fields, ERROR_FIELD) : undefined;
+    if (code === undefined) return undefined;
+    if (UNREACHED_CODES.has(code)) return "unreached";
+    const isDenied = status === 403 || fieldValue(fields, "grpc-status") === String(GRPC_CODES.PERMISSION_DENIED);
+    return isDenied ? "denied" : "connection";
+  }
+
+  avoid({ fields }: HttpResponse): void {
+    if (!this.#endpoint) return;
+    const address = formatSocketAddress(this.#endpoint.address);
     (this.#tried ??= new Set()).add(address);
+    const code = fieldValue(fields, ERROR_FIELD) ?? "";
     this.#unreached = upstreamError(code, `${address}: its proxy cannot reach the application`);
-    return true;
   }
 
-  /** The response of the endpoint as the client gets it: only proxies of the mesh may say that the mesh failed. */
-  response(head: HttpResponse): HttpResponse {
+  response(head: HttpResponse, failure: EndpointFailure | undefined): HttpResponse {
     const { decision, facts, session } = this.#way;
     const own = this.allowed(head.fields);
-    const filters = decision?.responseFilters ?? [];
+    const filters = decision?.responseFilters ?? NO_FILTERS;
     // An endpoint whose proxy answers in its place serves no session yet.
-    const begun = this.#endpoint && !this.#isOfMesh(head) ? session?.begun(this.#endpoint) : undefined;
+    const begun = session && this.#endpoint && failure === undefined ? session.begun(this.#endpoint) : undefined;
     if (own === head.fields && filters.length === 0 && !begun) return head;
     const filtered = facts ? applyResponseFilters(filters, facts, own) : own;
     return { ...head, fields: begun ? [...filtered, begun] : filtered, received: undefined };
-  }
-
-  /** Whether the endpoint's proxy answers, and not its application. */
-  #isOfMesh({ fields }: HttpResponse): boolean {
-    return this.#endpoint?.kind === "tunnel" && fieldValue(fields, ERROR_FIELD) !== undefined;
-  }
-
-  /** The proxy of the endpoint says that it could not reach the application; that it may not is an answer. */
-  isConnectionFailure(head: HttpResponse): boolean {
-    if (!this.#isOfMesh(head)) return false;
-    const { status, fields } = head;
-    return status !== 403 && fieldValue(fields, "grpc-status") !== String(GRPC_CODES.PERMISSION_DENIED);
   }
 
   /** Fields of the endpoint's. */
@@ -145,10 +140,11 @@ export class EndpointAttempts {
   async #dial(first: Endpoint): Promise<HttpClientConnection | MeshError> {
     let failure: UpstreamFailure | undefined;
     for (let left = MAX_ENDPOINTS, endpoint: Endpoint | undefined = first; endpoint && left > 0; left--) {
+      this.#noteTry(endpoint);
       try {
         const connection = await this.#open(endpoint);
         if (connection.room > 0) {
-          this.#proven(endpoint);
+          this.#noteProven(endpoint, this.#tlsOf(endpoint));
           return connection;
         }
         failure = {
@@ -172,16 +168,24 @@ export class EndpointAttempts {
     const pinned = this.#tried === undefined ? session?.endpoint(destination) : undefined;
     const endpoint = pinned ?? selectEndpoint(this.#mesh, destination, this.#tried);
     this.#endpoint = endpoint;
-    if (endpoint) noteEndpoint(this.#way.record, this.#pod, endpoint);
     return endpoint;
   }
 
-  #proven(endpoint: Endpoint): void {
-    const { record } = this.#way;
-    if (endpoint.kind === "tunnel") return record.between({ destinationPrincipal: endpoint.identity });
-    const tls = this.#tlsOf(endpoint);
-    if (tls?.kind !== "verified") return;
-    record.noteEndpoint({ "dst.endpoint": formatSocketAddress(endpoint.address), "dst.tls": tls.hostname });
+  /** It is tried: only when it is connected has it proven who it is. */
+  #noteTry(endpoint: Endpoint): void {
+    const { record, destination } = this.#way;
+    record.between(unprovenEndsAt(this.#pod, destination, endpoint));
+    record.noteEndpoint(endpointNotes(endpoint));
+  }
+
+  #noteProven(endpoint: Endpoint, tls: BackendTls | undefined): void {
+    const { record, destination } = this.#way;
+    record.between(endsAt(this.#pod, destination, endpoint));
+    record.noteEndpoint(
+      tls?.kind === "verified"
+        ? { "dst.endpoint": formatSocketAddress(endpoint.address), "dst.tls": tls.hostname }
+        : endpointNotes(endpoint),
+    );
   }
 
   #open(endpoint: Endpoint): Promise<HttpClientConnection> {
@@ -237,8 +241,7 @@ export class EndpointAttempts {
   #tlsOf({ kind }: Endpoint): BackendTls | undefined {
     const { destination } = this.#way;
     if (kind !== "plaintext" || destination.kind !== "service") return undefined;
-    const policies = this.#mesh.snapshot().backendPolicies;
-    return tlsOf(sharedGet(policies, serviceName(destination.service)), destination.port.port);
+    return tlsOf(backendPolicyOf(this.#mesh.snapshot(), destination.service), destination.port.port);
   }
 
   #keyOf(endpoint: Endpoint, tls: BackendTls | undefined): string {

@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { Http1Error } from "#wire/http1/http1-error.ts";
 import { ERROR_CODE } from "#wire/http2/error-code.ts";
-import type { HttpClientConnection, HttpRequest, HttpResponse } from "../../http/message.ts";
+import type { HttpClientConnection, HttpRequest } from "../../http/message.ts";
 import {
   FakeAnswer,
   FakeConnection,
@@ -18,7 +18,7 @@ import { FlowLog } from "../vitals/flow-log.ts";
 import { RequestRecord } from "../vitals/request-record.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import { Forwarding } from "./forwarding.ts";
-import type { ForwardingPlan } from "./forwarding-plan.ts";
+import type { Endpoints, ForwardingPlan } from "./forwarding-plan.ts";
 import { type MeshError, upstreamError } from "./mesh-error.ts";
 
 const UNREACHABLE: MeshError = upstreamError("connect-failed", "nobody is there");
@@ -26,7 +26,10 @@ const POST: Partial<HttpRequest> = { method: "POST", hasContent: true };
 const RETRY = { attempts: 2, codes: [503], backoffMs: 5 };
 
 /** A request on its way, and both of its ends. */
-const forwarded = (request: Partial<HttpRequest> = {}, plan: Partial<ForwardingPlan> = {}) => {
+const forwarded = (
+  request: Partial<HttpRequest> = {},
+  { connect, failureOf, avoid, response, allowed, ...plan }: Partial<ForwardingPlan & Endpoints> = {},
+) => {
   const connection = new FakeConnection(request.version === "2" ? "2" : "1.1");
   const answer = new FakeAnswer();
   const flows = new FlowLog("all");
@@ -54,13 +57,16 @@ const forwarded = (request: Partial<HttpRequest> = {}, plan: Partial<ForwardingP
     {
       request: asked,
       changes: { remove: new Set(), add: [] },
-      connect: () => connection,
-      response: (head) => head,
-      allowed: (fields) => fields,
-      isConnectionFailure: () => false,
+      endpoints: {
+        connect: connect ?? (() => connection),
+        failureOf: failureOf ?? (() => undefined),
+        avoid: avoid ?? (() => undefined),
+        response: response ?? ((head) => head),
+        allowed: allowed ?? ((fields) => fields),
+      },
       timeouts: { requestMs: undefined, backendRequestMs: undefined },
       retry: undefined,
-      mayRetry: () => true,
+      budget: undefined,
       copies: [],
       record,
       keeping,
@@ -368,7 +374,7 @@ describe("retries", () => {
 
   test("that the Service's budget has no room for are answered by the mesh (GEP-3388)", () => {
     vi.useFakeTimers();
-    const { connection, answer } = forwarded({}, { retry: RETRY, mayRetry: () => false });
+    const { connection, answer } = forwarded({}, { retry: RETRY, budget: { takeRetry: () => false } });
     connection.last.answers(503, "no");
     vi.advanceTimersByTime(1_000);
     expect([connection.exchanges.length, answer.said[0]]).toEqual([1, "503"]);
@@ -424,19 +430,20 @@ describe("retries", () => {
   });
 
   test("of one whose proxy says that it reached no application go elsewhere without a word of the route, and are bounded", () => {
-    const isUnreached = vi.fn<(head: HttpResponse) => boolean>(({ status }) => status === 503);
-    const { forwarding, connection, answer, line } = forwarded(POST, { isUnreached });
+    const failureOf: Endpoints["failureOf"] = ({ status }) => (status === 503 ? "unreached" : undefined);
+    const avoid = vi.fn<Endpoints["avoid"]>();
+    const { forwarding, connection, answer, line } = forwarded(POST, { failureOf, avoid });
     forwarding.data(bytes("abc"));
     forwarding.end([]);
     for (let times = 0; times < 3; times++) connection.last.answers(503, "not there");
     expect(connection.exchanges.map(({ content }) => content)).toEqual(["abc", "abc", "abc"]);
     expect(connection.exchanges.map(({ isReset }) => isReset)).toEqual([true, true, false]);
-    expect([answer.said, answer.content, isUnreached.mock.calls.length]).toEqual([["503", "end"], "not there", 2]);
-    expect(line()).toMatchObject({ response_code: 503, response_flags: "-" });
+    expect([answer.said, answer.content, avoid.mock.calls.length]).toEqual([["503", "end"], "not there", 2]);
+    expect(line()).toMatchObject({ response_code: 503, response_flags: "UF", reason: "peer-failure" });
   });
 
   test("of one whose content is not there any more are not made, whatever its proxy says", () => {
-    const { forwarding, connection, answer } = forwarded(POST, { isUnreached: () => true });
+    const { forwarding, connection, answer } = forwarded(POST, { failureOf: () => "unreached" });
     for (let sent = 0; sent < 5; sent++) forwarding.data(Buffer.alloc(16 * 1024, "x"));
     connection.last.answers(503, "not there");
     expect([connection.exchanges.length, answer.content]).toEqual([1, "not there"]);
@@ -553,7 +560,7 @@ const EVENTS = [
 
 describe("copies", () => {
   /** A request with a copy, which is as good as its connection. */
-  const withCopy = (request: Partial<HttpRequest> = POST, plan: Partial<ForwardingPlan> = {}) => {
+  const withCopy = (request: Partial<HttpRequest> = POST, plan: Partial<ForwardingPlan & Endpoints> = {}) => {
     const copy = new FakeWriter();
     return { copy, ...forwarded(request, { copies: [copy], ...plan }) };
   };

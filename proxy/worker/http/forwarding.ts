@@ -29,6 +29,7 @@ const MAX_UNREACHED = 2;
 /** How often others may have taken the room of a connection that was waited for. */
 const MAX_CROWDED = 32;
 const DEFAULT_BACKOFF_MS = 25;
+const CONNECTION_ERROR: AttemptEnd = { kind: "connection-error" };
 
 /**
  * One request on its way: its head goes to an endpoint, its content follows, and the response comes back; again where the route
@@ -37,7 +38,8 @@ const DEFAULT_BACKOFF_MS = 25;
 export class Forwarding implements HttpReader, AttemptOwner {
   readonly #plan: ForwardingPlan;
   readonly #answer: HttpAnswer;
-  readonly #kept: KeptContent;
+  /** Undefined before any came. */
+  #kept: KeptContent | undefined;
   #isReplayable = true;
   #hasEnded = false;
   #trailers: readonly Field[] = [];
@@ -63,7 +65,6 @@ export class Forwarding implements HttpReader, AttemptOwner {
     this.#plan = plan;
     this.#answer = answer;
     this.#onOver = onOver;
-    this.#kept = new KeptContent(plan.keeping, plan.retry ? MAX_REPLAYED_BYTES : MAX_UNSEEN_BYTES);
     const { requestMs } = plan.timeouts;
     if (requestMs) this.#requestTimer = setTimeout(() => this.#timeOut("the request", requestMs), requestMs);
     this.#try();
@@ -79,10 +80,11 @@ export class Forwarding implements HttpReader, AttemptOwner {
     this.#plan.record.moved("request", bytes.length);
     for (const copy of this.#plan.copies) copy.write(bytes);
     if (this.#isOver || (this.#isResponseDone && !this.#isTunnel)) return this.#answer.consumed(bytes.length);
-    this.#kept.received(bytes.length);
+    const kept = (this.#kept ??= this.#newKept());
+    kept.received(bytes.length);
     const writer = this.#attempt?.writer;
-    if (!writer || this.#isReplayable || writer.isUnsent === true) this.#keep(bytes);
-    else this.#kept.forget();
+    if (!writer || this.#isReplayable || writer.isUnsent === true) this.#keep(kept, bytes);
+    else kept.forget();
     if (writer?.write(bytes) === true) this.#answer.consumed(bytes.length);
     else this.#owedToClient += bytes.length;
   }
@@ -90,7 +92,7 @@ export class Forwarding implements HttpReader, AttemptOwner {
   end(trailers: readonly Field[]): void {
     this.#hasEnded = true;
     // Whoever may not claim something in the head may not in the trailers: some servers join the two.
-    this.#trailers = without(trailers, this.#plan.changes.remove);
+    this.#trailers = trailers.length === 0 ? trailers : without(trailers, this.#plan.changes.remove);
     for (const copy of this.#plan.copies) copy.end(this.#trailers);
     if (this.#attempt?.writer) this.#endRequest(this.#attempt.writer);
     if (this.#isResponseDone) this.#finish();
@@ -127,7 +129,7 @@ export class Forwarding implements HttpReader, AttemptOwner {
   }
 
   #connect(attempt: Attempt): void {
-    const connection = this.#plan.connect();
+    const connection = this.#plan.endpoints.connect();
     if (!(connection instanceof Promise)) return this.#connected(attempt, connection);
     connection
       .then((made) => this.#connected(attempt, made))
@@ -159,14 +161,14 @@ export class Forwarding implements HttpReader, AttemptOwner {
     }
     const { backendRequestMs } = timeouts;
     if (backendRequestMs) attempt.watch(backendRequestMs);
-    this.#sendKept(attempt.writer);
+    if (this.#kept) this.#sendKept(this.#kept, attempt.writer);
+    if (this.#hasEnded) this.#endRequest(attempt.writer);
   }
 
-  #sendKept(writer: HttpWriter): void {
-    const isWelcome = this.#kept.sendTo(writer);
-    if (!this.#isReplayable && writer.isUnsent !== true) this.#kept.forget();
+  #sendKept(kept: KeptContent, writer: HttpWriter): void {
+    const isWelcome = kept.sendTo(writer);
+    if (!this.#isReplayable && writer.isUnsent !== true) kept.forget();
     if (isWelcome) this.#release();
-    if (this.#hasEnded) this.#endRequest(writer);
   }
 
   #endRequest(writer: HttpWriter): void {
@@ -180,13 +182,23 @@ export class Forwarding implements HttpReader, AttemptOwner {
     }
   }
 
-  #keep(bytes: Uint8Array): void {
-    if (!this.#kept.mayKeep(bytes.length)) {
+  #newKept(): KeptContent {
+    const { keeping, retry } = this.#plan;
+    return new KeptContent(keeping, retry ? MAX_REPLAYED_BYTES : MAX_UNSEEN_BYTES);
+  }
+
+  #keep(kept: KeptContent, bytes: Uint8Array): void {
+    if (!kept.mayKeep(bytes.length)) {
       this.#isReplayable = false;
       // What nobody has taken yet stays in any case: the client gets no leave to send more.
-      if (this.#attempt?.writer) return this.#kept.forget();
+      if (this.#attempt?.writer) return kept.forget();
     }
-    this.#kept.add(bytes);
+    kept.add(bytes);
+  }
+
+  /** Whether all content that came so far can be sent again. */
+  get #isWhole(): boolean {
+    return this.#kept === undefined || this.#kept.isWhole;
   }
 
   #release(): void {
@@ -200,18 +212,18 @@ export class Forwarding implements HttpReader, AttemptOwner {
     // A fault of the answer that the client has begun to get.
     if (this.#answer.isAnswered) return this.#fail(error);
     if (isRefused && this.#mayResend) return this.#resend();
-    if (this.#retries({ kind: "connection-error" })) return;
+    if (this.#retries(CONNECTION_ERROR)) return;
     this.#fail(error);
   }
 
   /** @returns whether an attempt's end is not the answer: there will be another, or there would be if it were not one too many */
   #retries(end: AttemptEnd): boolean {
-    const { retry, mayRetry } = this.#plan;
+    const { retry, budget } = this.#plan;
     // What nobody has looked at was no attempt that the route counts.
     const attempts = this.#attempts - this.#refusals;
-    if (!this.#kept.isWhole || !shouldRetry(retry, attempts, end)) return false;
+    if (!this.#isWhole || !shouldRetry(retry, attempts, end)) return false;
     this.#attempt = undefined;
-    if (!mayRetry()) {
+    if (budget && !budget.takeRetry()) {
       this.#fail(upstreamError("retry-budget", "the attempt failed, and the Service gets no more retries now", "URX"));
       return true;
     }
@@ -221,7 +233,7 @@ export class Forwarding implements HttpReader, AttemptOwner {
 
   /** Whether it may be sent again because nobody has looked at it. */
   get #mayResend(): boolean {
-    return this.#refusals < MAX_REFUSALS && this.#kept.isWhole;
+    return this.#refusals < MAX_REFUSALS && this.#isWhole;
   }
 
   #resend(): void {
@@ -248,34 +260,48 @@ export class Forwarding implements HttpReader, AttemptOwner {
   // The response, told by the attempt that is under way.
 
   informational(head: HttpResponse): void {
-    const fields = this.#plan.allowed(head.fields);
+    const fields = this.#plan.endpoints.allowed(head.fields);
     const isSame = fields === head.fields;
-    this.#toClient(() => this.#answer.informational(isSame ? head : { ...head, fields, received: undefined }));
+    try {
+      this.#answer.informational(isSame ? head : { ...head, fields, received: undefined });
+    } catch (error) {
+      this.#cannotSay(error);
+    }
   }
 
   head(attempt: Attempt, head: HttpResponse): void {
-    if (this.#refusals < MAX_UNREACHED && this.#kept.isWhole && this.#plan.isUnreached?.(head) === true) {
+    const { record, endpoints, retry } = this.#plan;
+    const failure = endpoints.failureOf(head);
+    if (failure === "unreached" && this.#refusals < MAX_UNREACHED && this.#isWhole) {
+      endpoints.avoid(head);
       attempt.cancel("it is sent elsewhere");
       return this.#resend();
     }
-    const isFailure = this.#plan.isConnectionFailure(head);
-    const end: AttemptEnd = isFailure ? { kind: "connection-error" } : { kind: "response", status: head.status };
-    if (this.#retries(end)) return attempt.cancel("it is tried again");
+    const isFailure = failure === "unreached" || failure === "connection";
+    if (retry && this.#retries(isFailure ? CONNECTION_ERROR : { kind: "response", status: head.status }))
+      return attempt.cancel("it is tried again");
     this.#isPeerFailure = isFailure;
-    this.#kept.forget();
+    this.#kept?.forget();
     this.#isReplayable = false;
     this.#isTunnel = head.status === 101;
     if (this.#isTunnel) this.#stopTimers(attempt);
-    const { record, response } = this.#plan;
     record.responded(head.status);
     if (record.isGrpc) noteGrpcStatus(record, head.fields);
-    this.#toClient(() => this.#answer.head(response(head)));
+    try {
+      this.#answer.head(endpoints.response(head, failure));
+    } catch (error) {
+      this.#cannotSay(error);
+    }
   }
 
   content(writer: HttpWriter, bytes: Uint8Array): void {
     this.#plan.record.moved("response", bytes.length);
     let isWelcome = true;
-    this.#toClient(() => (isWelcome = this.#answer.write(bytes)));
+    try {
+      isWelcome = this.#answer.write(bytes);
+    } catch (error) {
+      this.#cannotSay(error);
+    }
     if (isWelcome) writer.consumed(bytes.length);
     else this.#owedToServer += bytes.length;
   }
@@ -284,7 +310,11 @@ export class Forwarding implements HttpReader, AttemptOwner {
     const { record } = this.#plan;
     if (record.isGrpc) noteGrpcStatus(record, trailers);
     this.#isResponseDone = true;
-    this.#toClient(() => this.#answer.end(this.#plan.allowed(trailers)));
+    try {
+      this.#answer.end(trailers.length === 0 ? trailers : this.#plan.endpoints.allowed(trailers));
+    } catch (error) {
+      this.#cannotSay(error);
+    }
     if (this.#hasEnded || this.#isOver) return this.#finish();
     if (this.#isTunnel) return;
     // What the client still sends has no reader.
@@ -318,14 +348,10 @@ export class Forwarding implements HttpReader, AttemptOwner {
   }
 
   /** A response that cannot be said in the client's version of HTTP is a fault of the endpoint's. */
-  #toClient(say: () => void): void {
-    try {
-      say();
-    } catch (error) {
-      if (!(error instanceof Http1Error)) throw error;
-      this.#attempt?.cancel(error.message);
-      this.broken({ kind: "protocol", message: error.message, code: undefined });
-    }
+  #cannotSay(error: unknown): void {
+    if (!(error instanceof Http1Error)) throw error;
+    this.#attempt?.cancel(error.message);
+    this.broken({ kind: "protocol", message: error.message, code: undefined });
   }
 
   // The end.
@@ -344,7 +370,7 @@ export class Forwarding implements HttpReader, AttemptOwner {
     this.#isOver = true;
     this.#stopTimers(this.#attempt);
     this.#endCopies();
-    this.#kept.forget();
+    this.#kept?.forget();
     this.#release();
     this.#plan.record.close(flag, problem);
     this.#onOver(this);
@@ -358,8 +384,8 @@ export class Forwarding implements HttpReader, AttemptOwner {
   }
 
   #stopTimers(attempt: Attempt | undefined): void {
-    clearTimeout(this.#requestTimer);
-    clearTimeout(this.#backoffTimer);
+    if (this.#requestTimer) clearTimeout(this.#requestTimer);
+    if (this.#backoffTimer) clearTimeout(this.#backoffTimer);
     attempt?.stopTimer();
   }
 }

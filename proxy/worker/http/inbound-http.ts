@@ -1,11 +1,12 @@
 import { randomUUID } from "node:crypto";
 import type { Socket } from "node:net";
 import type { Permit } from "#mesh/policies/authorization.ts";
+import { err } from "#mesh/result.ts";
 import { isGrpc } from "#mesh/routes/request-facts.ts";
 import type { Service } from "#mesh/service.ts";
 import type { Snapshot } from "#mesh/snapshot.ts";
 import type { SpiffeId } from "#mesh/spiffe-id.ts";
-import type { Workload } from "#mesh/workload.ts";
+import type { Field } from "#wire/field.ts";
 import { Http1Client } from "../../http/http1-client.ts";
 import { Http2Client } from "../../http/http2-client.ts";
 import type {
@@ -26,9 +27,11 @@ import { callerOf } from "../tunnel-headers.ts";
 import { connectApplication } from "../upstream/application.ts";
 import { upstreamFailure } from "../upstream/failure.ts";
 import type { ConnectionRecord } from "../vitals/connection-record.ts";
-import { RequestRecord } from "../vitals/request-record.ts";
+import { RequestRecord, type RequestStart } from "../vitals/request-record.ts";
+import type { ConnectionEnds } from "../vitals/tcp-labels.ts";
 import { refuse } from "./refuse.ts";
 import { Forwarding } from "./forwarding.ts";
+import type { Endpoints } from "./forwarding-plan.ts";
 import { ENDPOINT_HTTP1, ENDPOINT_HTTP2 } from "./http-settings.ts";
 import { type MeshError, TOO_MANY_OPEN_FILES, upstreamError } from "./mesh-error.ts";
 import type { RequestHandler } from "./serve-http.ts";
@@ -58,6 +61,8 @@ export class InboundHttp implements RequestHandler {
   readonly #connection: ConnectionRecord;
   readonly #release: () => void;
   readonly #open = new Set<Forwarding>();
+  readonly #onOver = (over: Forwarding): void => void this.#open.delete(over);
+  readonly #onMistake = (error: unknown): void => this.#mesh.onMistake(this.#pod, error);
   #judged: Judged | undefined;
   /** To the head of every request that has an id. */
   #changes: HeadChanges | undefined;
@@ -80,12 +85,12 @@ export class InboundHttp implements RequestHandler {
   }
 
   request(request: HttpRequest, answer: HttpAnswer): HttpReader {
-    const { identity, source, destination, service } = this.#way;
-    const snapshot = this.#mesh.snapshot();
+    const { identity, source, destination } = this.#way;
     // Whoever is not of the mesh has claimed it.
     const claimed = identity === undefined ? undefined : claimedRequestId(request.fields);
     const requestId = claimed ?? randomUUID();
-    const record = new RequestRecord(this.#mesh.vitals, {
+    const judged = this.#judge(request.version === "2");
+    const start: RequestStart = {
       direction: "inbound",
       traceId: () => requestTraceId(request.fields, requestId),
       requestId,
@@ -96,28 +101,20 @@ export class InboundHttp implements RequestHandler {
       path: request.target,
       protocol: PROTOCOLS[request.version],
       isGrpc: isGrpc(request),
-    });
-    const { verdict, caller } = this.#judge(snapshot);
-    record.between({
-      source: caller,
-      sourcePrincipal: identity,
-      destination: this.#pod.workload,
-      destinationPrincipal: this.#pod.identity,
-      service,
-      isMutualTls: identity !== undefined,
-    });
-    if ("reason" in verdict) {
-      record.note({ policy: verdict.policy });
+    };
+    const record = new RequestRecord(this.#mesh.vitals, start, judged.ends);
+    if (judged.denial) {
+      const { policy, reason, message } = judged.denial;
+      record.note({ policy });
       return refuse(request, answer, record, {
         status: 403,
         grpcStatus: "PERMISSION_DENIED",
-        code: verdict.reason,
-        message: verdict.message,
+        code: reason,
+        message,
         flag: "UAEX",
       });
     }
-    if (verdict.policy !== undefined) record.note({ policy: verdict.policy });
-    const isHttp2 = request.version === "2";
+    if (judged.policy !== undefined) record.note({ policy: judged.policy });
     const forwarding = new Forwarding(
       {
         request,
@@ -125,20 +122,17 @@ export class InboundHttp implements RequestHandler {
           claimed === undefined
             ? arrivingChanges(source.address, this.#pod.identity, identity, requestId)
             : (this.#changes ??= arrivingChanges(source.address, this.#pod.identity, identity, undefined)),
-        connect: () => this.#application.connect(isHttp2, verdict),
-        response: ownResponse,
-        isConnectionFailure: () => false,
-        allowed: withoutError,
+        endpoints: judged.endpoints,
         timeouts: NO_TIMEOUTS,
         retry: undefined,
-        mayRetry: () => false,
+        budget: undefined,
         copies: NO_COPIES,
         record,
         keeping: this.#pod.kept,
-        onMistake: (error) => this.#mesh.onMistake(this.#pod, error),
+        onMistake: this.#onMistake,
       },
       answer,
-      (over) => this.#open.delete(over),
+      this.#onOver,
     );
     if (!forwarding.isOver) this.#open.add(forwarding);
     return forwarding;
@@ -159,27 +153,73 @@ export class InboundHttp implements RequestHandler {
   }
 
   /** Policies may change while a connection lasts; the same ones say the same. */
-  #judge(snapshot: Snapshot): Judged {
-    if (this.#judged?.snapshot === snapshot) return this.#judged;
-    const { identity, source, destination } = this.#way;
+  #judge(isHttp2: boolean): Judged {
+    const snapshot = this.#mesh.snapshot();
     const { workload } = this.#pod;
+    const known = this.#judged;
+    if (known?.snapshot === snapshot && known.ends.destination === workload) return known;
+    const { identity, source, destination, service } = this.#way;
     const facts = {
       identity,
       sourceIp: source.address,
       destinationIp: destination.address,
       destinationPort: destination.port,
     };
-    const verdict = workload ? asOne(guardInbound(snapshot, workload, facts)) : NO_RECORD;
-    this.#judged = { snapshot, verdict, caller: callerOf(snapshot, source, identity) };
-    return this.#judged;
+    const ends: ConnectionEnds = {
+      reporter: "destination",
+      source: callerOf(snapshot, source, identity),
+      destination: workload,
+      service,
+      sourcePrincipal: identity,
+      destinationPrincipal: this.#pod.identity,
+      isMutualTls: identity !== undefined,
+    };
+    const verdict = workload ? guardInbound(snapshot, workload, facts) : err(NO_RECORD);
+    if (!verdict.ok) return (this.#judged = { snapshot, ends, denial: verdict.error });
+    const endpoints = new OwnApplication(this.#application, isHttp2, verdict.value);
+    return (this.#judged = { snapshot, ends, denial: undefined, policy: verdict.value.policy, endpoints });
   }
 }
 
-/** What holds for all requests of a connection under one snapshot. */
-interface Judged {
-  readonly snapshot: Snapshot;
-  readonly verdict: Permit | Denial;
-  readonly caller: Workload | undefined;
+/** What holds for all requests of a connection under one snapshot: connections speak one version of HTTP. */
+type Judged = { readonly snapshot: Snapshot; readonly ends: ConnectionEnds } & (
+  | { readonly denial: Denial }
+  | { readonly denial: undefined; readonly policy: string | undefined; readonly endpoints: Endpoints }
+);
+
+/** The application as the only endpoint there is, for who may reach it. */
+class OwnApplication implements Endpoints {
+  readonly #application: Application;
+  readonly #isHttp2: boolean;
+  readonly #permit: Permit;
+
+  constructor(application: Application, isHttp2: boolean, permit: Permit) {
+    this.#application = application;
+    this.#isHttp2 = isHttp2;
+    this.#permit = permit;
+  }
+
+  connect(): HttpClientConnection | Promise<HttpClientConnection | MeshError> {
+    return this.#application.connect(this.#isHttp2, this.#permit);
+  }
+
+  failureOf(): undefined {
+    return undefined;
+  }
+
+  avoid(): void {
+    // There is no other.
+  }
+
+  /** Applications cannot say that the mesh has failed. */
+  response(head: HttpResponse): HttpResponse {
+    const fields = withoutError(head.fields);
+    return fields === head.fields ? head : { ...head, fields, received: undefined };
+  }
+
+  allowed(fields: readonly Field[]): readonly Field[] {
+    return withoutError(fields);
+  }
 }
 
 const NO_RECORD: Denial = { reason: "policy-missing", policy: "", message: "the pod has no record" };
@@ -187,9 +227,6 @@ const NO_RECORD: Denial = { reason: "policy-missing", policy: "", message: "the 
 const PROTOCOLS = { "1.0": "HTTP/1.0", "1.1": "HTTP/1.1", "2": "HTTP/2" } as const;
 const NO_TIMEOUTS = { requestMs: undefined, backendRequestMs: undefined };
 const NO_COPIES: readonly HttpWriter[] = [];
-
-const asOne = (verdict: ReturnType<typeof guardInbound>): Permit | Denial =>
-  verdict.ok ? verdict.value : verdict.error;
 
 /** The connections to the application that serve one connection or tunnel: in HTTP/1.1 one, which is replaced when it has ended. */
 class Application {
@@ -301,9 +338,3 @@ const nextTurn = (): Promise<void> =>
     // After what was readable has been read.
     setImmediate(() => setImmediate(resolve));
   });
-
-/** Applications cannot say that the mesh has failed. */
-const ownResponse = (head: HttpResponse): HttpResponse => {
-  const fields = withoutError(head.fields);
-  return fields === head.fields ? head : { ...head, fields, received: undefined };
-};

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { decideByRoutes, type ForwardDecision } from "#mesh/routes/decide-http-route.ts";
+import { decideByRoutes, type ForwardDecision, type ServiceTarget } from "#mesh/routes/decide-http-route.ts";
 import { isGrpc, type RequestFacts } from "#mesh/routes/request-facts.ts";
 import { type ChosenRoutes, routesFor } from "#mesh/routes/route-table.ts";
 import type { RouteTimeouts } from "#mesh/routes/route.ts";
@@ -13,14 +13,15 @@ import type { Pipeline } from "../pipeline.ts";
 import { type Destination, destinationOf } from "../route/destination.ts";
 import type { ServedPod } from "../served-pod.ts";
 import type { ConnectionRecord } from "../vitals/connection-record.ts";
-import { RequestRecord } from "../vitals/request-record.ts";
+import { RequestRecord, type RequestStart } from "../vitals/request-record.ts";
 import { answerDecision } from "./answer-decision.ts";
 import { backendOf } from "./backend-of.ts";
 import { type Caller, EndpointAttempts } from "./endpoint-attempts.ts";
 import { Forwarding } from "./forwarding.ts";
-import { upstreamError } from "./mesh-error.ts";
+import { type MeshError, upstreamError } from "./mesh-error.ts";
 import { mirrored } from "./mirror.ts";
 import { refuse } from "./refuse.ts";
+import { callerEnds } from "./request-ends.ts";
 import { retryBudget } from "./retry-budgets.ts";
 import type { RequestHandler } from "./serve-http.ts";
 import { pinnedBackend, sessionFor } from "./session.ts";
@@ -39,12 +40,22 @@ interface Resolved {
   readonly routed: { readonly service: ServiceName; readonly port: number; readonly routes: ChosenRoutes } | undefined;
 }
 
+/** The backend of the last request. */
+interface Reached {
+  readonly snapshot: Snapshot;
+  readonly backend: ServiceTarget;
+  readonly destination: Reachable | MeshError;
+}
+
 /** Requests of a pod, each routed by itself by what holds when its head comes. */
 export class OutboundHttp implements RequestHandler {
   readonly #caller: Caller;
   readonly #connection: ConnectionRecord;
   readonly #open = new Set<Forwarding>();
   #resolved: Resolved | undefined;
+  #reached: Reached | undefined;
+  readonly #onOver = (over: Forwarding): void => void this.#open.delete(over);
+  readonly #onMistake = (error: unknown): void => this.#caller.mesh.onMistake(this.#caller.pod, error);
 
   constructor(mesh: Pipeline, pod: ServedPod, captured: CapturedConnection, connection: ConnectionRecord) {
     const { source, destination } = captured;
@@ -63,7 +74,8 @@ export class OutboundHttp implements RequestHandler {
     const snapshot = mesh.snapshot();
     const { destination, routed } = this.#resolve(snapshot);
     const requestId = randomUUID();
-    const record = new RequestRecord(mesh.vitals, {
+    const service = destination.kind === "service" ? destination.service : undefined;
+    const start: RequestStart = {
       direction: "outbound",
       traceId: () => requestTraceId(request.fields, requestId),
       requestId,
@@ -74,9 +86,8 @@ export class OutboundHttp implements RequestHandler {
       path: request.target,
       protocol: PROTOCOLS[request.version],
       isGrpc: isGrpc(request),
-    });
-    const service = destination.kind === "service" ? destination.service : undefined;
-    record.between({ source: pod.workload, sourcePrincipal: pod.identity, service });
+    };
+    const record = new RequestRecord(mesh.vitals, start, callerEnds(pod, service));
     if (destination.kind === "refused") {
       return refuse(request, answer, record, upstreamError(destination.reason, destination.message, "NC"));
     }
@@ -96,11 +107,11 @@ export class OutboundHttp implements RequestHandler {
     const pin = pinnedBackend(snapshot, request.fields, captured.destination);
     const decision = decideByRoutes(routed.routes, facts, Math.random, pin);
     if (decision.kind !== "forward") return answerDecision(request, answer, record, decision, facts);
-    const target = backendOf(snapshot, decision.backend, captured.destination);
+    const target = this.#reach(snapshot, decision.backend);
     record.noteRoute(decision.rule, decision.backend);
     if ("code" in target) return refuse(request, answer, record, target);
     // The one that answers, not the one that was called.
-    if (target.kind === "service") record.between({ service: target.service });
+    if (target.kind === "service" && target.service !== service) record.between(callerEnds(pod, target.service));
     return this.#forward(request, answer, { snapshot, requestId, record, destination: target, decision, facts });
   }
 
@@ -110,6 +121,15 @@ export class OutboundHttp implements RequestHandler {
     const destination = destinationOf(snapshot, this.#caller.captured.destination);
     this.#resolved = { snapshot, destination, routed: this.#routesOf(snapshot, destination) };
     return this.#resolved;
+  }
+
+  /** Where a backend is; the one of the last request is known. */
+  #reach(snapshot: Snapshot, backend: ServiceTarget): Reachable | MeshError {
+    const known = this.#reached;
+    if (known?.snapshot === snapshot && known.backend === backend) return known.destination;
+    const destination = backendOf(snapshot, backend, this.#caller.captured.destination);
+    this.#reached = { snapshot, backend, destination };
+    return destination;
   }
 
   #routesOf({ routes: table }: Snapshot, destination: Destination): Resolved["routed"] {
@@ -145,24 +165,20 @@ export class OutboundHttp implements RequestHandler {
       {
         request: goesOn,
         changes,
-        connect: () => attempts.connect(),
-        isUnreached: (head) => attempts.isUnreached(head),
-        response: (head) => attempts.response(head),
-        isConnectionFailure: (head) => attempts.isConnectionFailure(head),
-        allowed: (fields) => attempts.allowed(fields),
+        endpoints: attempts,
         timeouts: decision?.timeouts ?? NO_TIMEOUTS,
         retry: decision?.retry,
-        mayRetry: () => budget?.takeRetry() ?? true,
+        budget,
         copies:
           decision && decision.mirrors.length > 0
             ? mirrored(this.#caller, snapshot, goesOn, changes, decision, record.traceId)
             : NO_COPIES,
         record,
         keeping: this.#caller.pod.kept,
-        onMistake: (error) => mesh.onMistake(this.#caller.pod, error),
+        onMistake: this.#onMistake,
       },
       answer,
-      (over) => this.#open.delete(over),
+      this.#onOver,
     );
     if (!forwarding.isOver) this.#open.add(forwarding);
     return forwarding;

@@ -1,8 +1,6 @@
 import { RetryBudget } from "#mesh/routes/retry-budget.ts";
 import type { RetryConstraint } from "#mesh/routes/route.ts";
-import { serviceName } from "#mesh/service.ts";
-import { sharedGet } from "#mesh/shared-map.ts";
-import type { Snapshot } from "#mesh/snapshot.ts";
+import { backendPolicyOf, type Snapshot } from "#mesh/snapshot.ts";
 import type { Reachable } from "../connect-destination.ts";
 import type { Pipeline } from "../pipeline.ts";
 
@@ -22,6 +20,6 @@ export const retryBudget = (
   destination: Reachable,
 ): RetryBudget | undefined => {
   if (destination.kind !== "service") return undefined;
-  const constraint = sharedGet(snapshot.backendPolicies, serviceName(destination.service))?.retryConstraint;
+  const constraint = backendPolicyOf(snapshot, destination.service)?.retryConstraint;
   return constraint && budgets.getOrInsertComputed(constraint, () => new RetryBudget(constraint, vitals.now));
 };

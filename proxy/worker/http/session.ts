@@ -2,8 +2,7 @@ import { type Field } from "#mesh/routes/field.ts";
 import type { ForwardDecision, MatchedRule, PinBackend, ServiceTarget } from "#mesh/routes/decide-http-route.ts";
 import type { SessionPersistence } from "#mesh/routes/route.ts";
 import { serviceName } from "#mesh/service.ts";
-import { sharedGet } from "#mesh/shared-map.ts";
-import { type Snapshot, workloadsOf } from "#mesh/snapshot.ts";
+import { backendPolicyOf, type Snapshot, workloadsOf } from "#mesh/snapshot.ts";
 import type { SocketAddress } from "#mesh/socket-address.ts";
 import type { Workload } from "#mesh/workload.ts";
 import type { Reachable } from "../connect-destination.ts";
@@ -49,9 +48,9 @@ export const sessionFor = (
   const session = decision?.sessionPersistence;
   if (session) return sessionIn(snapshot, session, scopeOf(decision.rule), fields);
   if (destination.kind !== "service") return undefined;
-  const name = serviceName(destination.service);
-  const ofService = sharedGet(snapshot.backendPolicies, name)?.sessionPersistence;
-  return ofService && sessionIn(snapshot, ofService, serviceScope(name), fields);
+  const { service } = destination;
+  const ofService = backendPolicyOf(snapshot, service)?.sessionPersistence;
+  return ofService && sessionIn(snapshot, ofService, serviceScope(serviceName(service)), fields);
 };
 
 const scopeOf = (rule: MatchedRule): SessionScope => ruleScope(rule.route, rule.ruleIndex);

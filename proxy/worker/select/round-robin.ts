@@ -7,6 +7,8 @@ import { type Endpoint, workloadEndpoint } from "./endpoint.ts";
 
 /** The endpoints of a service's port, as they are in a snapshot's own list of workloads: that is never edited. */
 interface Rotation {
+  /** The snapshot, by its number, for which it was found to be so last. */
+  seen: number;
   readonly workloads: readonly Workload[];
   /** For callers that use IPv4, and IPv6. */
   readonly endpoints: Record<4 | 6, readonly Endpoint[] | undefined>;
@@ -26,6 +28,8 @@ const NONE: ReadonlySet<string> = new Set();
 export class RoundRobin {
   /** By the records of a service and its ports: turns go on as long as these stay. */
   readonly #rotations = new WeakMap<Service, Rotations>();
+  #snapshot: Snapshot | undefined;
+  #snapshots = 0;
 
   /**
    * @param tried addresses that are passed over
@@ -58,11 +62,25 @@ export class RoundRobin {
   #rotationOf(snapshot: Snapshot, service: Service, port: ServicePort): Rotation {
     const { name, ports } = this.#rotations.getOrInsertComputed(service, newRotations);
     const known = ports.get(port);
+    const seen = this.#numberOf(snapshot);
+    if (known?.seen === seen) return known;
     const workloads = workloadsOf(snapshot, name);
-    if (known?.workloads === workloads) return known;
-    const rotation = { workloads, endpoints: { 4: undefined, 6: undefined }, turn: known?.turn ?? 0 };
+    if (known?.workloads === workloads) {
+      known.seen = seen;
+      return known;
+    }
+    const rotation = { seen, workloads, endpoints: { 4: undefined, 6: undefined }, turn: known?.turn ?? 0 };
     ports.set(port, rotation);
     return rotation;
+  }
+
+  /** Snapshots that are over are not held on to. */
+  #numberOf(snapshot: Snapshot): number {
+    if (snapshot !== this.#snapshot) {
+      this.#snapshot = snapshot;
+      this.#snapshots++;
+    }
+    return this.#snapshots;
   }
 }
 

@@ -11,20 +11,28 @@ import { SeriesTable } from "./series-table.ts";
 /** One series of a counter. Adding to it is what the hot path does. */
 export class Counter {
   readonly #id: number;
-  readonly #dirty: Set<Counter>;
+  readonly #due: Counter[];
+  #isDue = false;
   #total = 0;
 
-  constructor(id: number, dirty: Set<Counter>) {
+  constructor(id: number, due: Counter[]) {
     this.#id = id;
-    this.#dirty = dirty;
+    this.#due = due;
   }
 
   add(amount: number): void {
     this.#total += amount;
-    this.#dirty.add(this);
+    if (!this.#isDue) this.touch();
   }
 
-  get reading(): readonly [id: number, total: number] {
+  touch(): void {
+    if (this.#isDue) return;
+    this.#isDue = true;
+    this.#due.push(this);
+  }
+
+  take(): readonly [id: number, total: number] {
+    this.#isDue = false;
     return [this.#id, this.#total];
   }
 }
@@ -37,10 +45,10 @@ const MAX_NAMED = 400;
 
 /** What a worker counts and measures, since its start; the agent adds up the workers. */
 export class Counters {
-  readonly #counters = new SeriesTable<WorkerMetric, Counter>(MAX_COUNTERS, (id, dirty) => new Counter(id, dirty));
+  readonly #counters = new SeriesTable<WorkerMetric, Counter>(MAX_COUNTERS, (id, due) => new Counter(id, due));
   readonly #histograms = new SeriesTable<WorkerHistogram, Histogram>(
     MAX_HISTOGRAMS,
-    (id, dirty) => new Histogram(id, dirty),
+    (id, due) => new Histogram(id, due),
   );
 
   /** The counter of a metric with these labels, as {@link SeriesTable.get}. */

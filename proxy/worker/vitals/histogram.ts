@@ -4,13 +4,14 @@ import type { HistogramReading } from "../../channel/worker-report.ts";
 /** One series of a histogram. Observing is what the hot path does. */
 export class Histogram {
   readonly #id: number;
-  readonly #dirty: Set<Histogram>;
+  readonly #due: Histogram[];
+  #isDue = false;
   readonly #counts: number[] = HISTOGRAM_BUCKETS.slice();
   #sum = 0;
 
-  constructor(id: number, dirty: Set<Histogram>) {
+  constructor(id: number, due: Histogram[]) {
     this.#id = id;
-    this.#dirty = dirty;
+    this.#due = due;
   }
 
   /** @param value not negative */
@@ -20,11 +21,18 @@ export class Histogram {
     while (bucket < HISTOGRAM_BOUNDS.length && value > (HISTOGRAM_BOUNDS[bucket] ?? Infinity)) bucket++;
     this.#counts[bucket] = (this.#counts[bucket] ?? 0) + 1;
     this.#sum += value;
-    this.#dirty.add(this);
+    if (!this.#isDue) this.touch();
   }
 
-  /** A copy of what was observed until now. */
-  get reading(): HistogramReading {
+  touch(): void {
+    if (this.#isDue) return;
+    this.#isDue = true;
+    this.#due.push(this);
+  }
+
+  /** @returns a copy of what was observed until now */
+  take(): HistogramReading {
+    this.#isDue = false;
     return [this.#id, this.#sum, this.#counts.slice()];
   }
 }

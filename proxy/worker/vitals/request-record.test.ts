@@ -10,6 +10,7 @@ import { takeLines, testVitals } from "../../testing/test-vitals.ts";
 import { Counters } from "./counters.ts";
 import { FlowLog } from "./flow-log.ts";
 import { RequestRecord, type RequestStart } from "./request-record.ts";
+import type { ConnectionEnds } from "./tcp-labels.ts";
 
 const START: RequestStart = {
   direction: "outbound",
@@ -24,7 +25,8 @@ const START: RequestStart = {
   isGrpc: false,
 };
 
-const ENDS = {
+const ENDS: ConnectionEnds = {
+  reporter: "source",
   source: exampleWorkload({ name: "cart-1", serviceAccount: "cart" }),
   destination: exampleWorkload(),
   service: exampleService(),

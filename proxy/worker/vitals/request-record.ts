@@ -26,11 +26,11 @@ export class RequestRecord {
   readonly #vitals: Vitals;
   readonly #start: RequestStart;
   readonly #startedAt: number;
-  readonly #ends: ConnectionEnds;
+  #ends: ConnectionEnds;
   #traceId: string | undefined;
   #isOver = false;
-  #extra: Flow = {};
-  #endpoint: Flow = {};
+  #extra: Flow | undefined;
+  #endpoint: Flow | undefined;
   #rule: MatchedRule | undefined;
   #backend: RouteBackend | undefined;
   #attempts = 0;
@@ -39,12 +39,13 @@ export class RequestRecord {
   #status = 0;
   #grpcStatus: string | undefined;
 
-  constructor(vitals: Vitals, start: RequestStart) {
+  /** @param ends as far as they are known */
+  constructor(vitals: Vitals, start: RequestStart, ends: ConnectionEnds = unknownEnds(start.direction)) {
     this.#vitals = vitals;
     this.#start = start;
     this.#startedAt = vitals.now();
-    this.#ends = unknownEnds(start.direction);
-    vitals.requests.started(this.#ends.reporter);
+    this.#ends = ends;
+    vitals.requests.started(ends.reporter);
   }
 
   get traceId(): string {
@@ -56,9 +57,9 @@ export class RequestRecord {
     return this.#start.isGrpc;
   }
 
-  /** Notes who the ends are, as soon as it is known. */
-  between(ends: Partial<ConnectionEnds>): void {
-    Object.assign(this.#ends, ends);
+  /** Notes who the ends are, as soon as more is known. */
+  between(ends: ConnectionEnds): void {
+    this.#ends = ends;
   }
 
   /** Adds fields to the line, for example the policy that decided. */
