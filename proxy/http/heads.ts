@@ -87,17 +87,20 @@ export const toHttp1Request = (request: HttpRequest, changes: HeadChanges): Requ
 };
 
 /** The section as HTTP/2 writes it (RFC 9113 section 8.3.1). */
-export const toHttp2Request = (request: HttpRequest, changes: HeadChanges): readonly Field[] => {
+export const toHttp2Request = (request: HttpRequest, { remove, add }: HeadChanges): readonly Field[] => {
   const { received, version, fields } = request;
   const own = version === "2" ? fields : endToEndFields(received ? forwardedRequest(received).fields : fields);
-  const regular = own.filter(({ name }) => !isNamed(name, "host"));
-  return [
+  const section = [
     field(":method", request.method),
     field(":scheme", request.scheme),
     field(":authority", request.authority),
     field(":path", request.target),
-    ...changed(version === "2" ? regular : regular.map(lowerCase), changes),
   ];
+  for (const each of own) {
+    if (!isNamed(each.name, "host") && !isIn(each, remove)) section.push(version === "2" ? each : lowerCase(each));
+  }
+  for (const each of add) section.push(each);
+  return section;
 };
 
 export const toHttp1Response = (response: HttpResponse): ResponseHead => {
@@ -143,11 +146,12 @@ export const without = (fields: readonly Field[], names: ReadonlySet<string>): r
 
 /** Whether any of the fields has one of these names. @param names all of which begin with `x`, as few fields do */
 export const hasNamed = (fields: readonly Field[], names: ReadonlySet<string>): boolean => {
-  for (const { name } of fields) {
-    if ((name.charCodeAt(0) | LOWER_CASE_BIT) === LETTER_X && names.has(name.toLowerCase())) return true;
-  }
+  for (const each of fields) if (isIn(each, names)) return true;
   return false;
 };
+
+const isIn = ({ name }: Field, names: ReadonlySet<string>): boolean =>
+  (name.charCodeAt(0) | LOWER_CASE_BIT) === LETTER_X && names.has(name.toLowerCase());
 
 const LOWER_CASE_BIT = 0x20;
 const LETTER_X = 0x78;

@@ -83,10 +83,11 @@ export const readRequestHead = (section: readonly Field[], allowsExtendedConnect
 export const readResponseHead = (section: readonly Field[]): ResponseHead | Malformed => {
   const [first] = section;
   if (first?.name !== ":status") return { malformed: "a response does not begin with :status" };
-  if (!STATUS.test(first.value) || first.value === "101") return { malformed: `:status ${printable(first.value)}` };
+  const status = statusOf(first.value);
+  if (status === undefined || status === 101) return { malformed: `:status ${printable(first.value)}` };
   const regular = readRegularFields(section, 1);
   if (typeof regular === "string") return { malformed: regular };
-  return { status: Number(first.value), section, firstRegular: 1, contentLength: regular.contentLength };
+  return { status, section, firstRegular: 1, contentLength: regular.contentLength };
 };
 
 /** Trailers have no pseudo-fields (RFC 9113 section 8.1). @returns what is wrong, if anything */
@@ -139,6 +140,7 @@ const CONNECTION_SPECIFIC: ReadonlySet<string> = new Set([
 ]);
 
 const COLON = 0x3a;
+const DIGIT_0 = 0x30;
 /** Of requests. */
 const PSEUDO_FIELDS: ReadonlySet<string> = new Set([":method", ":path", ":authority", ":scheme", ":protocol"]);
 /** A token in lower case (RFC 9113 section 8.2.1, RFC 9110 section 5.6.2). */
@@ -154,9 +156,19 @@ const SCHEME = /^https?$/;
 const AUTHORITY = /^[A-Za-z0-9\-._~%!$&'()*+,;=:[\]]*$/;
 /** Visible ASCII but `#`: fragments are never sent (RFC 9113 section 8.3.1, RFC 3986 section 3.5). */
 const PATH = /^\/[\x21\x22\x24-\x7e]*$/;
-const STATUS = /^[1-9][0-9]{2}$/;
 /** Digits that a double holds exactly. */
 const LENGTH = /^[0-9]{1,15}$/;
+
+/** Three digits, the first of them not 0 (RFC 9110 section 15). */
+const statusOf = (text: string): number | undefined => {
+  if (text.length !== 3) return undefined;
+  const [hundreds, tens, ones] = [digitAt(text, 0), digitAt(text, 1), digitAt(text, 2)];
+  const isStatus = hundreds >= 1 && hundreds <= 9 && tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9;
+  return isStatus ? 100 * hundreds + 10 * tens + ones : undefined;
+};
+
+/** @returns 0 to 9 where there is a digit */
+const digitAt = (text: string, at: number): number => text.charCodeAt(at) - DIGIT_0;
 
 const isPath = (path: string, method: string): boolean => PATH.test(path) || (path === "*" && method === "OPTIONS");
 
