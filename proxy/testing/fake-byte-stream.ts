@@ -37,8 +37,10 @@ export class FakeByteStream implements ByteStream {
     this.closes++;
   }
 
-  /** Something comes from its other end. */
+  /** Something comes from its other end. The bytes are lent: afterwards they are others. */
   receive(text: string): void {
-    this.reader?.data(Buffer.from(text, "latin1"));
+    const bytes = Buffer.from(text, "latin1");
+    this.reader?.data(bytes);
+    bytes.fill("*");
   }
 }

@@ -1,6 +1,6 @@
 import type { Duplex } from "node:stream";
 import { Output } from "#wire/output.ts";
-import { readBytes } from "./read-bytes.ts";
+import { readLent } from "./read-bytes.ts";
 import { resetConnection } from "./reset-connection.ts";
 
 /** So much may wait to be sent; more is not welcome. Also what may have come and not been consumed. */
@@ -8,6 +8,7 @@ export const BUFFERED_BYTES = 64 * 1024;
 
 /** What happens on a stream of bytes. */
 export interface ByteStreamHandler {
+  /** @param chunk is lent: whoever wants it for longer than the call copies it */
   data(chunk: Uint8Array): void;
   /** The peer has ended its direction. */
   ended(): void;
@@ -67,7 +68,7 @@ export class DuplexByteStream implements Http1ByteStream {
     this.#duplex = duplex;
     this.#handler = handler;
     duplex.allowHalfOpen = true;
-    readBytes(duplex, (chunk) => this.#guard(() => handler.data(chunk)));
+    readLent(duplex, (chunk) => this.#guard(() => handler.data(chunk)));
     duplex.on("finish", () => this.#handler.finished?.());
     duplex.on("end", () => this.#guard(() => handler.ended()));
     duplex.on("drain", this.#flush);

@@ -7,8 +7,9 @@ export class HeldBytes {
     return this.#length;
   }
 
+  /** @param bytes are copied */
   add(bytes: Uint8Array): void {
-    this.#chunks.push(bytes);
+    this.#chunks.push(Buffer.from(bytes));
     this.#length += bytes.length;
   }
 

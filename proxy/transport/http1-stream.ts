@@ -15,8 +15,8 @@ export type Http1Failure =
 /** What comes of a message, and afterwards of a tunnel that it opened: the same for both sides of a connection. */
 export interface Http1StreamHandler {
   /**
-   * A view on a chunk that was read, which nobody writes to again.
-   * @param bytes to be accounted for with {@link Http1Stream.consumed} as soon as they need no memory any more
+   * @param bytes are lent: whoever wants them for longer than the call copies them; to be accounted for with
+   *   {@link Http1Stream.consumed} as soon as they need no memory any more
    */
   data(bytes: Uint8Array): void;
   /** The message is complete; in a tunnel: the peer sends no more. */

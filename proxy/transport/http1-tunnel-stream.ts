@@ -85,7 +85,7 @@ export class TunnelByteStream implements Http1ByteStream {
     if (this.#stream.isGone) return this.#gone("the connection was lost");
     this.#stream.read({
       data: (bytes) => this.#onData(bytes),
-      end: () => this.#guard(() => this.#handler.ended()),
+      end: () => this.#onEnd(),
       writable: () => this.#onWritable(),
       closed: (problem) => this.#gone(problem ?? "the connection was closed"),
     });
@@ -94,9 +94,11 @@ export class TunnelByteStream implements Http1ByteStream {
   #onData(bytes: Uint8Array): void {
     if (this.#isGone) return;
     this.#owed += bytes.length;
-    // These are lent, and who gets them keeps them.
-    const own = Buffer.from(bytes);
-    this.#guard(() => this.#handler.data(own));
+    try {
+      this.#handler.data(bytes);
+    } catch (error) {
+      this.#failed(error);
+    }
     if (this.#isReading) this.#pay();
   }
 
@@ -114,14 +116,18 @@ export class TunnelByteStream implements Http1ByteStream {
     this.#handler.writable();
   }
 
-  /** What a handler throws ends the connection, and goes on. */
-  #guard(call: () => void): void {
+  #onEnd(): void {
     try {
-      call();
+      this.#handler.ended();
     } catch (error) {
-      this.abort("a handler failed");
-      throw error;
+      this.#failed(error);
     }
+  }
+
+  /** What a handler throws ends the connection, and goes on. */
+  #failed(error: unknown): never {
+    this.abort("a handler failed");
+    throw error;
   }
 
   #flushSoon(): void {

@@ -22,10 +22,6 @@ export const readLent = (stream: Duplex, onBytes: (bytes: Uint8Array) => void): 
   if (FIELDS && stream instanceof Socket) readShared(stream as Internals, FIELDS, onBytes);
 };
 
-/** The same for those who keep what they get. @param onBytes what it gets is its own, and nobody writes to it any more */
-export const readBytes = (stream: Duplex, onBytes: (bytes: Uint8Array) => void): void =>
-  readLent(stream, (bytes) => onBytes(Buffer.from(bytes)));
-
 /** What `onread`, which Node.js offers for sockets that it connects itself, does; accepted and TLS sockets take it as well. */
 const readShared = (socket: Internals, fields: Fields, onBytes: (bytes: Uint8Array) => void): void => {
   const { _handle: handle } = socket;

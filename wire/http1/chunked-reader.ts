@@ -102,7 +102,7 @@ export class ChunkedReader {
         case "trailers": {
           const end = this.#trailerSection.read(bytes, at);
           if (end < 0) return bytes.length;
-          this.#trailers = readTrailers(this.#trailerSection.take(), this.#underscores);
+          this.#trailers = readTrailers(this.#trailerSection.take(bytes, at, end), this.#underscores);
           this.#state = "done";
           at = end;
           break;

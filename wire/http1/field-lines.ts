@@ -1,5 +1,7 @@
 import type { Field } from "../field.ts";
 import { CLASS, COLON, isWhiteSpace, SP, TOKEN, UNDERSCORE } from "./characters.ts";
+import { field } from "./head.ts";
+import type { HeadFacts } from "./head-facts.ts";
 import { Http1Error, quote } from "./http1-error.ts";
 import type { Section } from "./section-reader.ts";
 
@@ -9,19 +11,23 @@ import type { Section } from "./section-reader.ts";
  *
  * No white space before the name (line folding) nor after it: both were read differently by different parsers.
  */
-export interface FieldLines {
-  readonly fields: readonly Field[];
-  /** Whether each line is `name: value` with one space, as we write it. */
-  readonly isRegular: boolean;
-}
 
 /** `_` and `-` are the same to CGI and its heirs: whoever checks `x-user` may let `x_user` through. */
 export type UnderscoreRule = "accept" | "reject";
 
-/** @param first index of the first field line: 1 after a start line. The section's scanner has seen to the bytes of values. */
-export const readFieldLines = (section: Section, first: number, underscores: UnderscoreRule): FieldLines => {
-  const { raw, text, lineEnds, lineCount } = section;
-  const fields: Field[] = [];
+/**
+ * Checks the lines of a section; its scanner has seen to the bytes of values. Fields are not made of them: {@link fieldsOf}.
+ * @param first index of the first field line: 1 after a start line
+ * @param facts notes what the fields say about the message itself
+ * @returns whether each line is `name: value` with one space, as we write it
+ */
+export const checkFieldLines = (
+  section: Section,
+  first: number,
+  underscores: UnderscoreRule,
+  facts: HeadFacts | undefined,
+): boolean => {
+  const { raw, lineEnds, lineCount } = section;
   let isRegular = true;
   let start = first === 0 ? 0 : (lineEnds[first - 1] as number) + 2;
   for (let line = first; line < lineCount; line += 1) {
@@ -33,11 +39,11 @@ export const readFieldLines = (section: Section, first: number, underscores: Und
       seen |= set;
       colon += 1;
     }
-    if (raw[colon] !== COLON || colon === start) throw badFieldLine(text.slice(start, end));
+    if (raw[colon] !== COLON || colon === start) throw badFieldLine(section.text.slice(start, end));
     if ((seen & UNDERSCORE) !== 0 && underscores === "reject")
       throw new Http1Error(
         "underscore-in-field-name",
-        `field name ${quote(text.slice(start, colon))} has an underscore`,
+        `field name ${quote(section.text.slice(start, colon))} has an underscore`,
       );
     let valueStart = colon + 1;
     let valueEnd = end;
@@ -48,10 +54,31 @@ export const readFieldLines = (section: Section, first: number, underscores: Und
       while (valueEnd > valueStart && isWhiteSpace(raw[valueEnd - 1] as number)) valueEnd -= 1;
       if (valueStart !== colon + 2 || valueEnd !== end) isRegular = false;
     }
-    fields.push({ name: text.slice(start, colon), value: text.slice(valueStart, valueEnd), isNeverIndexed: false });
+    facts?.note(section, start, colon, valueStart, valueEnd);
     start = end + 2;
   }
-  return { fields, isRegular };
+  return isRegular;
+};
+
+/** The fields of a head whose lines were checked. @param text of the head */
+export const fieldsOf = (text: string): readonly Field[] => fieldsFrom(text, text.indexOf("\r\n") + 2);
+
+/** The fields of a trailer section whose lines were checked. @param text of the section */
+export const trailersOf = (text: string): readonly Field[] => fieldsFrom(text, 0);
+
+const fieldsFrom = (text: string, from: number): readonly Field[] => {
+  const fields: Field[] = [];
+  for (let start = from; ;) {
+    const end = text.indexOf("\r\n", start);
+    if (end === start) return fields;
+    const colon = text.indexOf(":", start);
+    let valueStart = colon + 1;
+    let valueEnd = end;
+    while (valueStart < valueEnd && isWhiteSpace(text.charCodeAt(valueStart))) valueStart += 1;
+    while (valueEnd > valueStart && isWhiteSpace(text.charCodeAt(valueEnd - 1))) valueEnd -= 1;
+    fields.push(field(text.slice(start, colon), text.slice(valueStart, valueEnd)));
+    start = end + 2;
+  }
 };
 
 const byteClass = (bytes: Uint8Array, at: number): number => CLASS[bytes[at] as number] as number;

@@ -53,7 +53,7 @@ export const unusualFraming = (
   framing: Framing,
   { contentLength, transferEncoding }: HeadFacts,
 ): "content-length" | "transfer-encoding" | undefined => {
-  if (framing.kind === "length" && contentLength !== String(framing.bytes)) return "content-length";
+  if (framing.kind === "length" && typeof contentLength !== "number") return "content-length";
   if (framing.kind === "chunked" && transferEncoding !== "chunked") return "transfer-encoding";
   return undefined;
 };
@@ -75,7 +75,11 @@ const declaredFraming = (facts: HeadFacts, version: HttpVersion): Framing | unde
     checkTransferEncoding(transferEncoding);
     return CHUNKED;
   }
-  return contentLength === undefined ? undefined : { kind: "length", bytes: parseContentLength(contentLength) };
+  if (contentLength === undefined) return undefined;
+  return {
+    kind: "length",
+    bytes: typeof contentLength === "number" ? contentLength : parseContentLength(contentLength),
+  };
 };
 
 /** `chunked` alone is spoken; a known coding before it is one we do not have (RFC 9112 section 6.1). */

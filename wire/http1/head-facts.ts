@@ -1,81 +1,92 @@
-import type { Field } from "../field.ts";
-import { isNamed, isToken } from "./characters.ts";
+import { isToken } from "./characters.ts";
 import { Http1Error, quote } from "./http1-error.ts";
 import type { HttpVersion } from "./http-version.ts";
-
-/** What the fields of a head say about the message itself and about the connection. */
-export interface HeadFacts {
-  readonly host: string | undefined;
-  /** At most one: a second is an error. */
-  readonly contentLength: string | undefined;
-  readonly transferEncoding: string | undefined;
-  /** Options of all Connection fields, in lower case. */
-  readonly connection: readonly string[];
-  /** Members of all Upgrade fields. */
-  readonly upgrade: readonly string[];
-  readonly expect: string | undefined;
-  /** Whether a field is there that concerns this connection alone, apart from framing and `Connection: keep-alive`. */
-  readonly hasHopByHop: boolean;
-}
+import type { Section } from "./section-reader.ts";
+import { byLength, nameAt, wordAt } from "./word.ts";
 
 const NONE: readonly string[] = [];
 
-/** Reads them in one pass. Two lines of a field that decides about framing or routing are an error, equal or not. */
-export const headFacts = (fields: readonly Field[]): HeadFacts => {
-  let host: string | undefined;
-  let contentLength: string | undefined;
-  let transferEncoding: string | undefined;
-  let connection = NONE;
-  let upgrade = NONE;
-  let expect: string | undefined;
-  let hasHopByHop = false;
-  for (const { name, value } of fields) {
-    // By length first: most fields are done with after one comparison.
-    switch (name.length) {
-      case 2:
-        if (isNamed(name, "te")) hasHopByHop = true;
+/**
+ * What the fields of a head say about the message itself and about the connection. Two lines of a field that decides about
+ * framing or routing are an error, equal or not.
+ */
+export class HeadFacts {
+  host: string | undefined;
+  /** At most one: a second is an error. A number if it is written as we write it; else as it stands, and not checked. */
+  contentLength: number | string | undefined;
+  transferEncoding: string | undefined;
+  /** Options of all Connection fields, in lower case. */
+  connection = NONE;
+  /** Members of all Upgrade fields. */
+  upgrade = NONE;
+  expect: string | undefined;
+  /** Whether a field is there that concerns this connection alone, apart from framing and `Connection: keep-alive`. */
+  hasHopByHop = false;
+
+  /** A field line whose name and value stand in `raw` from the first index to the second, and from the third to the fourth. */
+  note(section: Section, start: number, colon: number, from: number, to: number): void {
+    const name = nameAt(section.raw, start, colon, NAMES);
+    switch (name) {
+      case undefined:
         break;
-      case 4:
-        if (!isNamed(name, "host")) break;
-        if (host !== undefined) throw new Http1Error("repeated-host", "Host stands twice (RFC 9112 section 3.2)");
-        host = value;
+      case "host":
+        if (this.host !== undefined) throw new Http1Error("repeated-host", "Host stands twice (RFC 9112 section 3.2)");
+        this.host = section.text.slice(from, to);
         break;
-      case 6:
-        if (isNamed(name, "expect")) expect = expect === undefined ? value : `${expect}, ${value}`;
+      case "content-length":
+        if (this.contentLength !== undefined)
+          throw new Http1Error("repeated-content-length", "Content-Length stands twice (RFC 9112 section 6.3)");
+        this.contentLength = plainLength(section.raw, from, to) ?? section.text.slice(from, to);
         break;
-      case 7:
-        if (!isNamed(name, "upgrade")) break;
-        upgrade = [...upgrade, ...members(value)];
-        hasHopByHop = true;
-        break;
-      case 10:
-        if (isNamed(name, "connection")) {
-          connection =
-            connection.length === 0 ? connectionOptions(value) : [...connection, ...connectionOptions(value)];
-          if (!isKeepAliveAlone(connection)) hasHopByHop = true;
-        } else if (isNamed(name, "keep-alive")) hasHopByHop = true;
-        break;
-      case 14:
-        if (isNamed(name, "content-length")) {
-          if (contentLength !== undefined)
-            throw new Http1Error("repeated-content-length", "Content-Length stands twice (RFC 9112 section 6.3)");
-          contentLength = value;
-        } else if (isNamed(name, "http2-settings")) hasHopByHop = true;
-        break;
-      case 16:
-        if (isNamed(name, "proxy-connection")) hasHopByHop = true;
-        break;
-      case 17:
-        if (!isNamed(name, "transfer-encoding")) break;
-        if (transferEncoding !== undefined)
+      case "transfer-encoding":
+        if (this.transferEncoding !== undefined)
           throw new Http1Error("bad-transfer-encoding", "Transfer-Encoding stands twice (RFC 9112 section 6.1)");
-        transferEncoding = value;
+        this.transferEncoding = valueOf(section, from, to);
+        break;
+      case "connection": {
+        const options = connectionOptions(valueOf(section, from, to));
+        this.connection = this.connection.length === 0 ? options : [...this.connection, ...options];
+        if (!isKeepAliveAlone(this.connection)) this.hasHopByHop = true;
+        break;
+      }
+      case "expect": {
+        const value = section.text.slice(from, to);
+        this.expect = this.expect === undefined ? value : `${this.expect}, ${value}`;
+        break;
+      }
+      case "upgrade":
+        this.upgrade = [...this.upgrade, ...members(section.text.slice(from, to))];
+        this.hasHopByHop = true;
         break;
       default:
+        this.hasHopByHop = true;
     }
   }
-  return { host, contentLength, transferEncoding, connection, upgrade, expect, hasHopByHop };
+}
+
+const NAMES = byLength([
+  ..."host content-length transfer-encoding connection expect upgrade".split(" "),
+  // which say only that they are there
+  ..."te keep-alive http2-settings proxy-connection".split(" "),
+]);
+const VALUES = byLength(["chunked", "keep-alive", "close"]);
+
+const valueOf = (section: Section, from: number, to: number): string =>
+  wordAt(section.raw, from, to, VALUES) ?? section.text.slice(from, to);
+
+/** A number without leading zeros that can be counted; undefined for whatever else stands there. */
+const plainLength = (bytes: Uint8Array, from: number, to: number): number | undefined => {
+  if (to === from || (bytes[from] === ZERO && to - from > 1)) return undefined;
+  let length = 0;
+  for (let at = from; at < to; at += 1) {
+    const digit = (bytes[at] as number) - ZERO;
+    if (digit < 0 || digit > 9) return undefined;
+    length = length * 10 + digit;
+  }
+  return Number.isSafeInteger(length) ? length : undefined;
 };
+
+const ZERO = 0x30;
 
 /** Whether another message may follow: 1.1 unless `close`, 1.0 only with `keep-alive` (RFC 9112 section 9.3). */
 export const isPersistent = (facts: HeadFacts, version: HttpVersion): boolean =>

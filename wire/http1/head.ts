@@ -30,7 +30,7 @@ export interface ResponseHead {
 
 /** What a reader adds to a head. Changing a head makes a new {@link RequestHead} out of it, and these bytes are left behind. */
 interface Received {
-  /** The head as it came, with its empty line. A view on the chunk it came in, or a copy if it came in several: not to be kept. */
+  /** The head as it came, with its empty line; a copy, which nobody writes to. */
   readonly raw: Uint8Array;
   /** Why {@link raw} must not be forwarded as it is; undefined when it may. */
   readonly rebuild: RebuildReason | undefined;

@@ -38,28 +38,27 @@ export class LineScanner {
   /** @returns the index after the section's last byte, or -1 when all bytes were seen and it has not ended. */
   scan(bytes: Uint8Array, from: number): number {
     const base = this.#scanned - from;
+    const { length } = bytes;
     let at = from;
-    while (at < bytes.length) {
-      if (this.#isAfterCr) {
-        if (bytes[at] !== LF) throw badLineEnd("CR without LF");
-        this.#isAfterCr = false;
+    while (at < length) {
+      if (!this.#isAfterCr) {
+        const stop = Math.min(length, this.#lineLimit() - base);
+        while (at < stop && ((CLASS[bytes[at] as number] as number) & IN_LINE) !== 0) at += 1;
+        if (at === length) break;
+        if (at === stop) throw this.#tooLong();
+        if (bytes[at] !== CR)
+          throw bytes[at] === LF ? badLineEnd("LF without CR") : controlCharacter(bytes[at] as number);
         at += 1;
-        const isLast = this.#endLine(at + base);
-        if (isLast) {
-          this.#scanned = at + base;
-          return at;
-        }
-        continue;
+        this.#isAfterCr = true;
+        if (at === length) break;
       }
-      const limit = this.#lineLimit();
-      const stop = Math.min(bytes.length, limit - base);
-      while (at < stop && ((CLASS[bytes[at] as number] as number) & IN_LINE) !== 0) at += 1;
-      if (at === bytes.length) break;
-      if (at === stop) throw this.#tooLong();
-      if (bytes[at] !== CR)
-        throw bytes[at] === LF ? badLineEnd("LF without CR") : controlCharacter(bytes[at] as number);
-      this.#isAfterCr = true;
+      if (bytes[at] !== LF) throw badLineEnd("CR without LF");
+      this.#isAfterCr = false;
       at += 1;
+      if (this.#endLine(at + base)) {
+        this.#scanned = at + base;
+        return at;
+      }
     }
     this.#scanned = at + base;
     return -1;

@@ -1,13 +1,16 @@
-import { hasContent, requestFraming, unusualFraming } from "./framing.ts";
-import { readFieldLines } from "./field-lines.ts";
+import type { Field } from "../field.ts";
+import type { Authority } from "./authority.ts";
+import { type Framing, hasContent, requestFraming, unusualFraming } from "./framing.ts";
+import { checkFieldLines, fieldsOf } from "./field-lines.ts";
 import type { ReceivedRequestHead, RebuildReason } from "./head.ts";
-import { headFacts, type HeadFacts, isPersistent } from "./head-facts.ts";
+import { HeadFacts, isPersistent } from "./head-facts.ts";
 import { Http1Error, quote } from "./http1-error.ts";
-import { type HttpVersion, parseHttpVersion } from "./http-version.ts";
+import { HTTP_1_1, type HttpVersion, parseHttpVersion } from "./http-version.ts";
 import { checkMethod } from "./method.ts";
-import { parseRequestTarget, requestAuthority } from "./request-target.ts";
+import { parseRequestTarget, requestAuthority, type RequestTarget } from "./request-target.ts";
 import type { RequestRules } from "./request-rules.ts";
 import type { Section } from "./section-reader.ts";
+import { byLength, standsAt, wordAt } from "./word.ts";
 
 /**
  *     request-line = method SP request-target SP HTTP-version          RFC 9112 section 3
@@ -20,40 +23,80 @@ export const parseRequestHead = (section: Section, rules: RequestRules): Receive
   const afterMethod = text.indexOf(" ");
   const afterTarget = text.indexOf(" ", afterMethod + 1);
   if (afterMethod < 0 || afterTarget < 0 || afterTarget > lineEnd) throw badRequestLine(text.slice(0, lineEnd));
-  const method = text.slice(0, afterMethod);
+  const method = wordAt(raw, 0, afterMethod, USUAL_METHODS) ?? text.slice(0, afterMethod);
   const target = text.slice(afterMethod + 1, afterTarget);
-  const versionText = text.slice(afterTarget + 1, lineEnd);
-  if (versionText.includes(" ")) throw badRequestLine(text.slice(0, lineEnd));
-  if (method === "PRI" && versionText === "HTTP/2.0")
-    throw new Http1Error("http2-preface", "the HTTP/2 preface on a connection where HTTP/1 is spoken");
-  const version = parseHttpVersion(versionText);
+  const version = versionOf(section, afterTarget + 1, lineEnd, method);
   checkMethod(method, rules.methods);
   if (method === "CONNECT" && rules.connect === "reject")
     throw new Http1Error("connect-not-allowed", "CONNECT is not allowed on this listener");
   const parsedTarget = parseRequestTarget(method, target);
 
-  const { fields, isRegular } = readFieldLines(section, 1, rules.underscores);
-  const facts = headFacts(fields);
+  const facts = new HeadFacts();
+  const isRegular = checkFieldLines(section, 1, rules.underscores, facts);
   if (facts.host === undefined && (version === "1.1" || rules.hostlessHttp10 === "reject"))
     throw new Http1Error("missing-host", "no Host (RFC 9112 section 3.2)");
   const authority = requestAuthority(parsedTarget, facts.host);
   const framing = requestFraming(facts, method, version);
-  const head: ReceivedRequestHead = {
+  return new ParsedRequestHead(section, {
     method,
     target,
     version,
-    fields,
     framing,
-    raw,
-    rebuild: undefined,
+    rebuild: rebuildReason(version, parsedTarget, framing, facts, isRegular),
     isPersistent: isPersistent(facts, version),
     parsedTarget,
     authority,
     upgrade: offeredProtocols(facts, version, hasContent(framing)),
     expectsContinue: expectsContinue(facts, version) && hasContent(framing),
-  };
-  const rebuild = rebuildReason(head, facts, isRegular);
-  return rebuild === undefined ? head : { ...head, rebuild };
+  });
+};
+
+/** Its fields are made of the text when they are asked for first: most requests go on as they came. */
+class ParsedRequestHead implements ReceivedRequestHead {
+  readonly method: string;
+  readonly target: string;
+  readonly version: HttpVersion;
+  readonly framing: Framing;
+  readonly raw: Uint8Array;
+  readonly rebuild: RebuildReason | undefined;
+  readonly isPersistent: boolean;
+  readonly parsedTarget: RequestTarget;
+  readonly authority: Authority | undefined;
+  readonly upgrade: readonly string[];
+  readonly expectsContinue: boolean;
+  readonly #section: Section;
+  #fields: readonly Field[] | undefined;
+
+  constructor(section: Section, head: Omit<ReceivedRequestHead, "raw" | "fields">) {
+    this.method = head.method;
+    this.target = head.target;
+    this.version = head.version;
+    this.framing = head.framing;
+    this.raw = section.raw;
+    this.rebuild = head.rebuild;
+    this.isPersistent = head.isPersistent;
+    this.parsedTarget = head.parsedTarget;
+    this.authority = head.authority;
+    this.upgrade = head.upgrade;
+    this.expectsContinue = head.expectsContinue;
+    this.#section = section;
+  }
+
+  get fields(): readonly Field[] {
+    return (this.#fields ??= fieldsOf(this.#section.text));
+  }
+}
+
+/** Of which no string is made, nor hashed, for each request. */
+const USUAL_METHODS = byLength(["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"]);
+
+const versionOf = ({ raw, text }: Section, from: number, to: number, method: string): HttpVersion => {
+  if (to - from === HTTP_1_1.text.length && standsAt(raw, from, HTTP_1_1)) return "1.1";
+  const versionText = text.slice(from, to);
+  if (versionText.includes(" ")) throw badRequestLine(text.slice(0, to));
+  if (method === "PRI" && versionText === "HTTP/2.0")
+    throw new Http1Error("http2-preface", "the HTTP/2 preface on a connection where HTTP/1 is spoken");
+  return parseHttpVersion(versionText);
 };
 
 const NO_PROTOCOLS: readonly string[] = [];
@@ -75,12 +118,18 @@ const expectsContinue = (facts: HeadFacts, version: HttpVersion): boolean => {
   throw new Http1Error("unknown-expectation", `Expect ${quote(facts.expect)} cannot be met (RFC 9110 section 10.1.1)`);
 };
 
-const rebuildReason = (head: ReceivedRequestHead, facts: HeadFacts, isRegular: boolean): RebuildReason | undefined => {
-  if (head.version !== "1.1") return "version";
-  if (head.parsedTarget.kind === "absolute") return "target-form";
+const rebuildReason = (
+  version: HttpVersion,
+  target: RequestTarget,
+  framing: Framing,
+  facts: HeadFacts,
+  isRegular: boolean,
+): RebuildReason | undefined => {
+  if (version !== "1.1") return "version";
+  if (target.kind === "absolute") return "target-form";
   if (facts.hasHopByHop) return "hop-by-hop";
   if (!isRegular) return "white-space";
-  return unusualFraming(head.framing, facts);
+  return unusualFraming(framing, facts);
 };
 
 const badRequestLine = (line: string): Http1Error =>

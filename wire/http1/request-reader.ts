@@ -29,13 +29,27 @@ export interface RequestHandler {
 type State = "idle" | "head" | "content" | "offered" | "last" | "failed";
 type Event = "first byte" | "head" | "end" | "end, offered" | "end, last" | "declined" | "declined, last" | "error";
 
-const NEXT: Readonly<Record<State, Partial<Record<Event, State>>>> = {
-  idle: { "first byte": "head", error: "failed" },
-  head: { head: "content", error: "failed" },
-  content: { end: "idle", "end, offered": "offered", "end, last": "last", error: "failed" },
-  offered: { declined: "idle", "declined, last": "last" },
-  last: { error: "failed" },
-  failed: {},
+/** Undefined: that cannot happen in this state. */
+const nextState = (state: State, event: Event): State | undefined => {
+  switch (event) {
+    case "first byte":
+      return state === "idle" ? "head" : undefined;
+    case "head":
+      return state === "head" ? "content" : undefined;
+    case "end":
+      return state === "content" ? "idle" : undefined;
+    case "end, offered":
+      return state === "content" ? "offered" : undefined;
+    case "end, last":
+      return state === "content" ? "last" : undefined;
+    case "declined":
+      return state === "offered" ? "idle" : undefined;
+    case "declined, last":
+      return state === "offered" ? "last" : undefined;
+    case "error":
+    default:
+      return state === "offered" || state === "failed" ? undefined : "failed";
+  }
 };
 
 /**
@@ -124,9 +138,11 @@ export class RequestReader {
           this.#move("first byte");
           break;
         case "head": {
-          at = this.#head.read(bytes, at);
-          if (at < 0) return bytes.length;
-          this.#beginRequest(parseRequestHead(this.#head.take(), this.#rules));
+          const end = this.#head.read(bytes, at);
+          if (end < 0) return bytes.length;
+          const section = this.#head.take(bytes, at, end);
+          at = end;
+          this.#beginRequest(parseRequestHead(section, this.#rules));
           break;
         }
         case "content":
@@ -187,7 +203,7 @@ export class RequestReader {
   }
 
   #move(event: Event): void {
-    const next = NEXT[this.#state][event];
+    const next = nextState(this.#state, event);
     if (next === undefined) throw new Error(`request reader: "${event}" cannot happen in state ${this.#state}`);
     this.#state = next;
   }

@@ -30,13 +30,25 @@ export interface ResponseHandler {
 type State = "idle" | "head" | "content" | "tunnel" | "last" | "failed";
 type Event = "awaited" | "informational" | "head" | "switch" | "end" | "end, last" | "error";
 
-const NEXT: Readonly<Record<State, Partial<Record<Event, State>>>> = {
-  idle: { awaited: "head", error: "failed" },
-  head: { informational: "head", head: "content", switch: "tunnel", error: "failed" },
-  content: { end: "idle", "end, last": "last", error: "failed" },
-  tunnel: {},
-  last: { error: "failed" },
-  failed: {},
+/** Undefined: that cannot happen in this state. */
+const nextState = (state: State, event: Event): State | undefined => {
+  switch (event) {
+    case "awaited":
+      return state === "idle" ? "head" : undefined;
+    case "informational":
+      return state === "head" ? "head" : undefined;
+    case "head":
+      return state === "head" ? "content" : undefined;
+    case "switch":
+      return state === "head" ? "tunnel" : undefined;
+    case "end":
+      return state === "content" ? "idle" : undefined;
+    case "end, last":
+      return state === "content" ? "last" : undefined;
+    case "error":
+    default:
+      return state === "tunnel" || state === "failed" ? undefined : "failed";
+  }
 };
 
 /**
@@ -121,11 +133,14 @@ export class ResponseReader {
         case "last":
           if (bytes.length === 0) return 0;
           throw unsolicited(this.#state);
-        case "head":
-          at = this.#head.read(bytes, at);
-          if (at < 0) return bytes.length;
-          this.#beginResponse(parseResponseHead(this.#head.take(), this.#awaited));
+        case "head": {
+          const end = this.#head.read(bytes, at);
+          if (end < 0) return bytes.length;
+          const section = this.#head.take(bytes, at, end);
+          at = end;
+          this.#beginResponse(parseResponseHead(section, this.#awaited));
           break;
+        }
         case "content":
           at = this.#content.read(bytes, at, this.#onData);
           if (this.#content.isDone) this.#endResponse();
@@ -173,7 +188,7 @@ export class ResponseReader {
   }
 
   #move(event: Event): void {
-    const next = NEXT[this.#state][event];
+    const next = nextState(this.#state, event);
     if (next === undefined) throw new Error(`response reader: "${event}" cannot happen in state ${this.#state}`);
     this.#state = next;
   }

@@ -1,55 +1,57 @@
+import { Buffer } from "node:buffer";
 import { LineScanner, type SectionLimits } from "./line-scanner.ts";
 
-/** The bytes of a complete head or trailer section and its lines. Good until the reader begins another. */
-export interface Section {
-  /** With the empty line. A view on the chunk it came in, or a copy if it came in several. */
-  readonly raw: Uint8Array;
-  /** `raw` as latin1. */
-  readonly text: string;
-  /** Offset of the CR of each line in `raw`; only the first `lineCount` count. The empty line is not among them. */
+/** The bytes of a complete head or trailer section and its lines. */
+export class Section {
+  /** With the empty line; a copy, which nobody writes to. */
+  readonly raw: Buffer;
+  /**
+   * Offset of the CR of each line in {@link raw}; only the first {@link lineCount} count. The empty line is not among them. Good
+   * until the reader begins another section.
+   */
   readonly lineEnds: readonly number[];
   readonly lineCount: number;
+  #text: string | undefined;
+
+  constructor(raw: Buffer, lineEnds: readonly number[], lineCount: number) {
+    this.raw = raw;
+    this.lineEnds = lineEnds;
+    this.lineCount = lineCount;
+  }
+
+  /** {@link raw} as latin1, made when it is asked for first: many responses go on without it. */
+  get text(): string {
+    return (this.#text ??= this.raw.toString("latin1"));
+  }
 }
 
-/** Gathers a section out of chunks. One that comes in a single chunk is not copied; no other costs more than two copies. */
+/** Gathers a section out of chunks. One that comes in a single chunk is copied once, others no more than three times. */
 export class SectionReader {
   readonly #scanner: LineScanner;
   #kept: Buffer = EMPTY;
   #keptBytes = 0;
-  #section: Section | undefined;
 
   constructor(limits: SectionLimits) {
     this.#scanner = new LineScanner(limits);
   }
 
-  /** @returns the index after the section's last byte, or -1 when all bytes were taken and it goes on. */
+  /** @returns the index after the section's last byte: {@link take} it; or -1 when all bytes were taken and it goes on. */
   read(bytes: Uint8Array, from: number): number {
     const end = this.#scanner.scan(bytes, from);
-    if (end < 0) {
-      this.#keep(bytes, from, bytes.length);
-      return -1;
-    }
-    if (this.#keptBytes > 0) {
-      this.#keep(bytes, from, end);
-      this.#section = this.#sectionOf(this.#kept, 0, this.#keptBytes);
-    } else this.#section = this.#sectionOf(asBuffer(bytes), from, end);
+    if (end < 0) this.#keep(bytes, from, bytes.length);
     return end;
   }
 
-  /** The section that has just ended; the next read begins another. */
-  take(): Section {
-    const section = this.#section;
-    if (section === undefined) throw new Error("no section has ended");
-    this.#section = undefined;
+  /** The section that ends with these bytes of the chunk that was read last; the next read begins another. */
+  take(bytes: Uint8Array, from: number, end: number): Section {
+    const { lineEnds, lineCount } = this.#scanner;
+    this.#scanner.reset();
+    if (this.#keptBytes === 0) return new Section(copyOf(bytes, from, end), lineEnds, lineCount);
+    this.#keep(bytes, from, end);
+    const raw = this.#kept.subarray(0, this.#keptBytes);
     this.#kept = EMPTY;
     this.#keptBytes = 0;
-    this.#scanner.reset();
-    return section;
-  }
-
-  #sectionOf(bytes: Buffer, from: number, end: number): Section {
-    const { lineEnds, lineCount } = this.#scanner;
-    return { raw: bytes.subarray(from, end), text: bytes.toString("latin1", from, end), lineEnds, lineCount };
+    return new Section(raw, lineEnds, lineCount);
   }
 
   #keep(bytes: Uint8Array, from: number, end: number): void {
@@ -68,5 +70,8 @@ export class SectionReader {
 const EMPTY = Buffer.alloc(0);
 const SMALLEST = 512;
 
-const asBuffer = (bytes: Uint8Array): Buffer =>
-  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+const copyOf = (bytes: Uint8Array, from: number, end: number): Buffer => {
+  const copy = Buffer.allocUnsafe(end - from);
+  copy.set(from === 0 && end === bytes.length ? bytes : bytes.subarray(from, end));
+  return copy;
+};

@@ -1,5 +1,5 @@
 import type { Field } from "../field.ts";
-import { readFieldLines, type UnderscoreRule } from "./field-lines.ts";
+import { checkFieldLines, trailersOf, type UnderscoreRule } from "./field-lines.ts";
 import { Http1Error, quote } from "./http1-error.ts";
 import type { Section } from "./section-reader.ts";
 
@@ -14,7 +14,8 @@ const FORBIDDEN: ReadonlySet<string> = new Set([
 ]);
 
 export const readTrailers = (section: Section, underscores: UnderscoreRule): readonly Field[] => {
-  const { fields } = readFieldLines(section, 0, underscores);
+  checkFieldLines(section, 0, underscores, undefined);
+  const fields = trailersOf(section.text);
   for (const { name } of fields) checkTrailerName(name);
   return fields;
 };

@@ -45,7 +45,7 @@ export const recordRequests = (pieces: readonly Uint8Array[], options: RequestOp
   const recorded: Recorded[] = [];
   const reader = new RequestReader(
     {
-      onHead: (head) => recorded.push({ kind: "request", head, raw: textOf(head.raw) }),
+      onHead: (head) => recorded.push({ kind: "request", head, raw: "" }),
       onData: (data) => addText(recorded, "data", data),
       onEnd: (trailers) => recorded.push(endOf(trailers)),
     },
@@ -71,8 +71,8 @@ export const recordResponse = (pieces: readonly Uint8Array[], options: ResponseO
   const recorded: Recorded[] = [];
   const reader = new ResponseReader(
     {
-      onInformational: (head) => recorded.push({ kind: "informational", head, raw: textOf(head.raw) }),
-      onHead: (head) => recorded.push({ kind: "response", head, raw: textOf(head.raw) }),
+      onInformational: (head) => recorded.push({ kind: "informational", head, raw: "" }),
+      onHead: (head) => recorded.push({ kind: "response", head, raw: "" }),
       onData: (data) => addText(recorded, "data", data),
       onEnd: (trailers) => recorded.push(endOf(trailers)),
     },
@@ -128,11 +128,23 @@ const endOf = (trailers: readonly { readonly name: string; readonly value: strin
   trailers: trailers.map(({ name, value }) => [name, value] as const),
 });
 
-/** `raw` is compared as text: whether it is a view or a copy depends on the cut. */
+/**
+ * Everything of a head is asked for when the bytes it came in are gone. `raw` is compared as text: whether it is a view or a copy
+ * depends on the cut.
+ */
 const withoutView = (each: Recorded): Recorded => {
-  if (each.kind === "request") return { ...each, head: { ...each.head, raw: NOTHING } };
-  if (each.kind === "response" || each.kind === "informational")
-    return { ...each, head: { ...each.head, raw: NOTHING } };
+  if (each.kind === "request") {
+    const { head } = each;
+    return { ...each, head: { ...head, fields: head.fields, raw: NOTHING }, raw: textOf(head.raw) };
+  }
+  if (each.kind === "response" || each.kind === "informational") {
+    const { head } = each;
+    return {
+      ...each,
+      head: { ...head, reason: head.reason, fields: head.fields, raw: NOTHING },
+      raw: textOf(head.raw),
+    };
+  }
   return each;
 };
 
