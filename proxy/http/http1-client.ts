@@ -66,17 +66,18 @@ export class Http1Client implements HttpClientConnection {
   }
 
   request(request: HttpRequest, changes: HeadChanges, reader: HttpResponseReader): HttpWriter {
-    const { received } = request;
-    const handler = (stream: Http1ClientStream): Http1ResponseHandler => {
-      writer = new Writer(stream);
-      return new ResponseReader(reader, (ms) => (this.#announcedMs = ms));
-    };
-    let writer: HttpWriter | undefined;
-    if (received && !hasNamed(request.fields, changes.remove)) {
-      this.#connection.forward(received, request.upgrade, handler, changes.add);
-    } else this.#connection.open(toHttp1Request(request, changes), request.upgrade, handler);
-    if (!writer) throw new Error("a connection that does not call back");
-    return writer;
+    const { received, upgrade } = request;
+    const handler = new ResponseReader(reader, this);
+    const isSame = received && !hasNamed(request.fields, changes.remove);
+    const stream = isSame
+      ? this.#connection.forward(received, upgrade, () => handler, changes.add)
+      : this.#connection.open(toHttp1Request(request, changes), upgrade, () => handler);
+    return new Writer(stream);
+  }
+
+  /** The server says how long it leaves the connection open, in ms. */
+  announce(ms: number): void {
+    this.#announcedMs = ms;
   }
 
   drain(): void {
@@ -108,11 +109,11 @@ const MARGIN_MS = 500;
 
 class ResponseReader implements Http1ResponseHandler {
   readonly #reader: HttpResponseReader;
-  readonly #announce: (ms: number) => void;
+  readonly #client: Http1Client;
 
-  constructor(reader: HttpResponseReader, announce: (ms: number) => void) {
+  constructor(reader: HttpResponseReader, client: Http1Client) {
     this.#reader = reader;
-    this.#announce = announce;
+    this.#client = client;
   }
 
   informational(head: ReceivedResponseHead): void {
@@ -121,7 +122,7 @@ class ResponseReader implements Http1ResponseHandler {
 
   head(head: ReceivedResponseHead): void {
     const announced = keepAliveTimeout(head.fields);
-    if (announced !== undefined) this.#announce(announced);
+    if (announced !== undefined) this.#client.announce(announced);
     this.#reader.head(fromHttp1Response(head));
   }
 

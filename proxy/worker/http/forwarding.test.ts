@@ -38,8 +38,8 @@ const forwarded = (
     testVitals(new Counters(), flows, () => 0),
     {
       direction: "outbound",
-      traceId: () => "t",
       requestId: "r",
+      fields: asked.fields,
       source: undefined,
       destination: undefined,
       method: asked.method,

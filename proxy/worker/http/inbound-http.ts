@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import type { Socket } from "node:net";
 import type { Permit } from "#mesh/policies/authorization.ts";
 import { err } from "#mesh/result.ts";
@@ -34,9 +33,10 @@ import { Forwarding } from "./forwarding.ts";
 import type { Endpoints } from "./forwarding-plan.ts";
 import { ENDPOINT_HTTP1, ENDPOINT_HTTP2 } from "./http-settings.ts";
 import { type MeshError, TOO_MANY_OPEN_FILES, upstreamError } from "./mesh-error.ts";
+import { OpenRequests } from "./open-requests.ts";
+import { newRequestId } from "./request-id.ts";
 import type { RequestHandler } from "./serve-http.ts";
 import { arrivingChanges, claimedRequestId, withoutError } from "./trusted-fields.ts";
-import { requestTraceId } from "./trace-context.ts";
 
 /** Who calls, and whom. */
 export interface InboundWay extends CapturedConnection {
@@ -60,8 +60,8 @@ export class InboundHttp implements RequestHandler {
   readonly #application: Application;
   readonly #connection: ConnectionRecord;
   readonly #release: () => void;
-  readonly #open = new Set<Forwarding>();
-  readonly #onOver = (over: Forwarding): void => void this.#open.delete(over);
+  readonly #open = new OpenRequests();
+  readonly #onOver = (over: Forwarding): void => this.#open.delete(over);
   readonly #onMistake = (error: unknown): void => this.#mesh.onMistake(this.#pod, error);
   #judged: Judged | undefined;
   /** To the head of every request that has an id. */
@@ -88,12 +88,12 @@ export class InboundHttp implements RequestHandler {
     const { identity, source, destination } = this.#way;
     // Whoever is not of the mesh has claimed it.
     const claimed = identity === undefined ? undefined : claimedRequestId(request.fields);
-    const requestId = claimed ?? randomUUID();
+    const requestId = claimed ?? newRequestId();
     const judged = this.#judge(request.version === "2");
     const start: RequestStart = {
       direction: "inbound",
-      traceId: () => requestTraceId(request.fields, requestId),
       requestId,
+      fields: request.fields,
       source,
       destination,
       method: request.method,
@@ -149,7 +149,7 @@ export class InboundHttp implements RequestHandler {
 
   /** Ends what is under way: the pod is gone. */
   stop(reason: string): void {
-    for (const forwarding of this.#open) forwarding.stop(reason);
+    this.#open.stop(reason);
   }
 
   /** Policies may change while a connection lasts; the same ones say the same. */

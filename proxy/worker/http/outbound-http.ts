@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { decideByRoutes, type ForwardDecision, type ServiceTarget } from "#mesh/routes/decide-http-route.ts";
 import { isGrpc, type RequestFacts } from "#mesh/routes/request-facts.ts";
 import { type ChosenRoutes, routesFor } from "#mesh/routes/route-table.ts";
@@ -20,12 +19,13 @@ import { type Caller, EndpointAttempts } from "./endpoint-attempts.ts";
 import { Forwarding } from "./forwarding.ts";
 import { type MeshError, upstreamError } from "./mesh-error.ts";
 import { mirrored } from "./mirror.ts";
+import { OpenRequests } from "./open-requests.ts";
 import { refuse } from "./refuse.ts";
 import { callerEnds } from "./request-ends.ts";
+import { newRequestId } from "./request-id.ts";
 import { retryBudget } from "./retry-budgets.ts";
 import type { RequestHandler } from "./serve-http.ts";
 import { pinnedBackend, sessionFor } from "./session.ts";
-import { requestTraceId } from "./trace-context.ts";
 import { leavingChanges } from "./trusted-fields.ts";
 
 const NO_TIMEOUTS: RouteTimeouts = { requestMs: undefined, backendRequestMs: undefined };
@@ -51,10 +51,10 @@ interface Reached {
 export class OutboundHttp implements RequestHandler {
   readonly #caller: Caller;
   readonly #connection: ConnectionRecord;
-  readonly #open = new Set<Forwarding>();
+  readonly #open = new OpenRequests();
   #resolved: Resolved | undefined;
   #reached: Reached | undefined;
-  readonly #onOver = (over: Forwarding): void => void this.#open.delete(over);
+  readonly #onOver = (over: Forwarding): void => this.#open.delete(over);
   readonly #onMistake = (error: unknown): void => this.#caller.mesh.onMistake(this.#caller.pod, error);
 
   constructor(mesh: Pipeline, pod: ServedPod, captured: CapturedConnection, connection: ConnectionRecord) {
@@ -73,12 +73,12 @@ export class OutboundHttp implements RequestHandler {
     const { mesh, pod, captured } = this.#caller;
     const snapshot = mesh.snapshot();
     const { destination, routed } = this.#resolve(snapshot);
-    const requestId = randomUUID();
+    const requestId = newRequestId();
     const service = destination.kind === "service" ? destination.service : undefined;
     const start: RequestStart = {
       direction: "outbound",
-      traceId: () => requestTraceId(request.fields, requestId),
       requestId,
+      fields: request.fields,
       source: captured.source,
       destination: captured.destination,
       method: request.method,
@@ -149,7 +149,7 @@ export class OutboundHttp implements RequestHandler {
 
   /** Ends what is under way: the pod is gone. */
   stop(reason: string): void {
-    for (const forwarding of this.#open) forwarding.stop(reason);
+    this.#open.stop(reason);
   }
 
   #forward(request: HttpRequest, answer: HttpAnswer, routed: Routed): HttpReader {

@@ -42,9 +42,13 @@ export const withoutError = (fields: readonly Field[]): readonly Field[] => with
 
 /** The id that the caller's proxy has given a request; undefined where there is not exactly one that could be. */
 export const claimedRequestId = (fields: readonly Field[]): string | undefined => {
-  const ids = fields.filter(({ name }) => isNamed(name, REQUEST_ID));
-  const [id] = ids;
-  return ids.length === 1 && id && /^[\x21-\x7e]{1,128}$/.test(id.value) ? id.value : undefined;
+  let id: string | undefined;
+  for (const { name, value } of fields) {
+    if (!isNamed(name, REQUEST_ID)) continue;
+    if (id !== undefined) return undefined;
+    id = value;
+  }
+  return id !== undefined && /^[\x21-\x7e]{1,128}$/.test(id) ? id : undefined;
 };
 
 /** Of a request that leaves its pod. */

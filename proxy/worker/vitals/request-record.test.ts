@@ -3,6 +3,7 @@ import { runInNewContext } from "node:vm";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import type { MatchedRule } from "#mesh/routes/decide-http-route.ts";
+import { fieldList } from "#mesh/testing/routes.ts";
 import { exampleService, exampleWorkload, ip, spiffe } from "#mesh/testing/examples.ts";
 import type { AccessLogMode } from "../../channel/access-log-mode.ts";
 import type { Flow, Labels } from "../../channel/worker-report.ts";
@@ -14,8 +15,8 @@ import type { ConnectionEnds } from "./tcp-labels.ts";
 
 const START: RequestStart = {
   direction: "outbound",
-  traceId: () => "0af7651916cd43dd8448eb211c80319c",
   requestId: "5f0c6d8e-0000-4000-8000-000000000000",
+  fields: fieldList(["traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"]),
   source: { address: ip("10.244.1.10"), port: 40_000 },
   destination: { address: ip("10.96.0.10"), port: 80 },
   method: "GET",
@@ -95,7 +96,7 @@ test("a request is told once, when it has ended, with all that is known of it an
     {
       event: "request",
       direction: "outbound",
-      trace_id: START.traceId(),
+      trace_id: "0af7651916cd43dd8448eb211c80319c",
       request_id: START.requestId,
       duration_ms: 100,
       method: "GET",
@@ -288,7 +289,7 @@ test("a request that no rule holds, and one at the called side, count in no rout
 });
 
 test("what is not known is left out", () => {
-  const { record, lines } = recorded({ source: undefined, destination: undefined, requestId: undefined });
+  const { record, lines } = recorded({ source: undefined, destination: undefined });
   record.close("-");
   expect(Object.keys(lines()[0] ?? {}).toSorted()).toEqual([
     "authority",
@@ -301,6 +302,7 @@ test("what is not known is left out", () => {
     "method",
     "path",
     "protocol",
+    "request_id",
     "response_code",
     "response_flags",
     "trace_id",
@@ -326,7 +328,6 @@ test("what a client chose is short in a line, however long it was", () => {
     authority: long,
     path: long,
     requestId: long,
-    traceId: () => long,
   });
   record.close("-");
   expect(JSON.stringify(lines()).length).toBeLessThan(1_500);
@@ -346,9 +347,8 @@ test("a line does not keep the head in memory that its texts were parts of", asy
     const head = `/a/path/of/some/length/${request} ${"x".repeat(100)}`.padEnd(100_000, String(request));
     const flat = Buffer.from(head, "latin1").toString("latin1");
     const text = flat.slice(0, flat.indexOf(" "));
-    new RequestRecord(vitals, { ...START, path: text, authority: text, traceId: () => text, requestId: text }).close(
-      "-",
-    );
+    const fields = fieldList(["traceparent", text], ["x-b3-traceid", flat.slice(-32)]);
+    new RequestRecord(vitals, { ...START, path: text, authority: text, fields, requestId: text }).close("-");
   }
   expect(heap() - before).toBeLessThan(10_000_000);
   expect(takeLines(flows)).toHaveLength(500);

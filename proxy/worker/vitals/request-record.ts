@@ -1,4 +1,5 @@
 import type { MatchedRule } from "#mesh/routes/decide-http-route.ts";
+import type { Field } from "#wire/field.ts";
 import type { Flow } from "../../channel/worker-report.ts";
 import type { ConnectionStart, Vitals } from "./connection-record.ts";
 import { addBytes, addEnds, type MutableFlow, newLine, ownEnd, unknownEnds } from "./flow-line.ts";
@@ -7,12 +8,14 @@ import type { RequestOutcome } from "./http-labels.ts";
 import type { HttpResponseFlag } from "./http-response-flag.ts";
 import { type RouteBackend, ruleLabel } from "./route-metrics.ts";
 import type { ConnectionEnds } from "./tcp-labels.ts";
+import { requestTraceId } from "./trace-context.ts";
 
 /** What is known of a request when its head came. */
 export interface RequestStart extends Omit<ConnectionStart, "traceId"> {
-  /** Asked only where it is needed: for the line, or for a tunnel that is opened. @returns W3C's; both proxies log the same */
-  readonly traceId: () => string;
-  readonly requestId: string | undefined;
+  /** `x-request-id` as the proxies of the mesh have it. */
+  readonly requestId: string;
+  /** Its fields, of which one may name a trace. */
+  readonly fields: readonly Field[];
   readonly method: string;
   readonly authority: string;
   /** As it came; its query is not told. */
@@ -48,8 +51,9 @@ export class RequestRecord {
     vitals.requests.started(ends.reporter);
   }
 
+  /** W3C's; both proxies log the same. Found when it is needed: for the line, or for a tunnel that is opened. */
   get traceId(): string {
-    return (this.#traceId ??= this.#start.traceId());
+    return (this.#traceId ??= requestTraceId(this.#start.fields, this.#start.requestId));
   }
 
   /** Whether the client speaks gRPC, which wants its errors as trailers. */
@@ -133,7 +137,7 @@ export class RequestRecord {
     if (!this.#vitals.flows.wants(problem !== undefined, ownEnd(this.#ends))) return;
     const { direction, requestId, method, authority, path, protocol } = this.#start;
     const flow = newLine("request", { direction, traceId: own(this.traceId, MAX_TRACE_ID) }, durationMs);
-    flow.request_id = requestId === undefined ? undefined : own(requestId, MAX_REQUEST_ID);
+    flow.request_id = own(requestId, MAX_REQUEST_ID);
     flow.method = own(method, MAX_METHOD);
     flow.authority = own(authority, MAX_AUTHORITY);
     flow.path = own(withoutQuery(path), MAX_PATH);
