@@ -11,6 +11,7 @@ import {
   fromHttp1Response,
   fromHttp2Request,
   fromHttp2Response,
+  mayHaveX,
   toHttp1Request,
   toHttp1Response,
   toHttp1Trailers,
@@ -324,10 +325,21 @@ describe("responses from HTTP/2 to HTTP/1", () => {
 
 test("a 101 names the protocols that it switches to", () => {
   const response = responseOf1("GET", "HTTP/1.1 101 Switching Protocols", "Connection: Upgrade", "Upgrade: websocket");
-  expect([response.upgrade, toHttp1Response({ ...response, received: undefined }).framing.kind]).toEqual([
-    ["websocket"],
-    "tunnel",
-  ]);
+  expect([
+    response.upgrade,
+    toHttp1Response({ ...response, fields: response.fields, received: undefined }).framing.kind,
+  ]).toEqual([["websocket"], "tunnel"]);
+});
+
+test.each([
+  ["X-Heddle-Error: a", true],
+  ["x_heddle_error: a", true],
+  ["Server: x", false],
+  ["ax: x", false],
+])("whether a response may have fields of the mesh is known without them: %s", (line, expected) => {
+  const response = responseOf1("GET", "HTTP/1.1 200 OK", "Content-Length: 0", line);
+  expect(mayHaveX(response)).toBe(expected);
+  expect(mayHaveX({ ...response, fields: [], received: undefined })).toBe(true);
 });
 
 describe("trailers", () => {

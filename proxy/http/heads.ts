@@ -48,17 +48,34 @@ export const fromHttp2Request = (head: http2.RequestHead, isEnd: boolean): HttpR
 });
 
 /** A response that came in HTTP/1. */
-export const fromHttp1Response = (head: ReceivedResponseHead): HttpResponse => {
-  const { framing } = head;
-  return {
-    status: head.status,
-    fields: head.fields,
-    isEnd: framing.kind === "none" || (framing.kind === "length" && framing.bytes === 0),
-    contentLength: framing.kind === "length" ? framing.bytes : undefined,
-    upgrade: head.status === 101 ? upgradeOf(head.fields) : [],
-    received: head,
-  };
-};
+export const fromHttp1Response = (head: ReceivedResponseHead): HttpResponse => new Http1Response(head);
+
+/** Its fields are made when they are asked for first. */
+class Http1Response implements HttpResponse {
+  readonly status: number;
+  readonly isEnd: boolean;
+  readonly contentLength: number | undefined;
+  readonly upgrade: readonly string[];
+  readonly received: ReceivedResponseHead;
+
+  constructor(head: ReceivedResponseHead) {
+    const { status, framing } = head;
+    this.status = status;
+    this.isEnd = framing.kind === "none" || (framing.kind === "length" && framing.bytes === 0);
+    this.contentLength = framing.kind === "length" ? framing.bytes : undefined;
+    this.upgrade = status === 101 ? upgradeOf(head.fields) : NO_PROTOCOLS;
+    this.received = head;
+  }
+
+  get fields(): readonly Field[] {
+    return this.received.fields;
+  }
+}
+
+const NO_PROTOCOLS: readonly string[] = [];
+
+/** Whether a response may have fields whose names begin with `x`, as the mesh's own do; that is known before they are made. */
+export const mayHaveX = ({ received }: HttpResponse): boolean => received?.hasX ?? true;
 
 /** A response that came in HTTP/2. */
 export const fromHttp2Response = (head: http2.ResponseHead, isEnd: boolean): HttpResponse => ({

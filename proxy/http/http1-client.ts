@@ -1,6 +1,6 @@
 import type { Field } from "#wire/field.ts";
 import { isNamed } from "#wire/http1/characters.ts";
-import type { ReceivedResponseHead } from "#wire/http1/head.ts";
+import { mayForwardRaw, type ReceivedResponseHead } from "#wire/http1/head.ts";
 import type { ErrorCode } from "#wire/http2/error-code.ts";
 import { Http1ClientConnection } from "../transport/http1-client-connection.ts";
 import type { Http1ClientSettings } from "../transport/http1-limits.ts";
@@ -121,7 +121,8 @@ class ResponseReader implements Http1ResponseHandler {
   }
 
   head(head: ReceivedResponseHead): void {
-    const announced = keepAliveTimeout(head.fields);
+    // What may go on as it came has no field of the connection.
+    const announced = mayForwardRaw(head) ? undefined : keepAliveTimeout(head.fields);
     if (announced !== undefined) this.#client.announce(announced);
     this.#reader.head(fromHttp1Response(head));
   }

@@ -22,9 +22,12 @@ export class HeadFacts {
   expect: string | undefined;
   /** Whether a field is there that concerns this connection alone, apart from framing and `Connection: keep-alive`. */
   hasHopByHop = false;
+  /** Whether a name begins with "x". */
+  hasX = false;
 
   /** A field line whose name and value stand in `raw` from the first index to the second, and from the third to the fourth. */
   note(section: Section, start: number, colon: number, from: number, to: number): void {
+    if (((section.raw[start] as number) | LOWER_CASE_BIT) === LETTER_X) this.hasX = true;
     const name = nameAt(section.raw, start, colon, NAMES);
     switch (name) {
       case undefined:
@@ -87,6 +90,8 @@ const plainLength = (bytes: Uint8Array, from: number, to: number): number | unde
 };
 
 const ZERO = 0x30;
+const LOWER_CASE_BIT = 0x20;
+const LETTER_X = 0x78;
 
 /** Whether another message may follow: 1.1 unless `close`, 1.0 only with `keep-alive` (RFC 9112 section 9.3). */
 export const isPersistent = (facts: HeadFacts, version: HttpVersion): boolean =>

@@ -28,7 +28,10 @@ export interface ResponseHead {
   readonly framing: Framing;
 }
 
-/** What a reader adds to a head. Changing a head makes a new {@link RequestHead} out of it, and these bytes are left behind. */
+/**
+ * What a reader adds to a head. Changing a head makes a new {@link RequestHead} out of it, and these bytes are left behind. Fields
+ * are made when they are asked for: a spread of the head has none.
+ */
 interface Received {
   /** The head as it came, with its empty line; a copy, which nobody writes to. */
   readonly raw: Uint8Array;
@@ -48,7 +51,10 @@ export interface ReceivedRequestHead extends RequestHead, Received {
   readonly expectsContinue: boolean;
 }
 
-export type ReceivedResponseHead = ResponseHead & Received;
+export interface ReceivedResponseHead extends ResponseHead, Received {
+  /** Whether a field's name begins with "x", in whatever case: who looks for such fields need not have them made. */
+  readonly hasX: boolean;
+}
 
 /** What stands in a head that means the same to us, but is not what we would write, or is meant for us alone. */
 export type RebuildReason =

@@ -46,6 +46,7 @@ export const parseResponseHead = (section: Section, awaited: AwaitedResponse): R
     rebuild: rebuildReason(status, version, framing, facts, isRegular, lineEnd),
     isPersistent:
       isPersistent(facts, version) && framing.kind !== "until-close" && !announcesForbiddenContent(status, facts),
+    hasX: facts.hasX,
   });
 };
 
@@ -57,6 +58,7 @@ class ParsedResponseHead implements ReceivedResponseHead {
   readonly raw: Uint8Array;
   readonly rebuild: RebuildReason | undefined;
   readonly isPersistent: boolean;
+  readonly hasX: boolean;
   readonly #section: Section;
   #fields: readonly Field[] | undefined;
 
@@ -67,6 +69,7 @@ class ParsedResponseHead implements ReceivedResponseHead {
     this.raw = section.raw;
     this.rebuild = head.rebuild;
     this.isPersistent = head.isPersistent;
+    this.hasX = head.hasX;
     this.#section = section;
   }
 

@@ -1,4 +1,3 @@
-import { Buffer } from "node:buffer";
 import { LineScanner, type SectionLimits } from "./line-scanner.ts";
 
 /** The bytes of a complete head or trailer section and its lines. */

@@ -10,6 +10,7 @@ import { backendPolicyOf } from "#mesh/snapshot.ts";
 import { formatSocketAddress } from "#mesh/socket-address.ts";
 import type { Field } from "#wire/field.ts";
 import { hasPeerEnded } from "../../kernel/peer-end.ts";
+import { mayHaveX } from "../../http/heads.ts";
 import { Http1Client } from "../../http/http1-client.ts";
 import { Http2Client } from "../../http/http2-client.ts";
 import type { HttpClientConnection, HttpClientHandler, HttpRequest, HttpResponse } from "../../http/message.ts";
@@ -104,8 +105,10 @@ export class EndpointAttempts implements Endpoints {
   }
 
   /** Only the proxy of a pod of the mesh may say it. */
-  failureOf({ status, fields }: HttpResponse): EndpointFailure | undefined {
-    const code = this.#endpoint?.kind === "tunnel" ? fieldValue(fields, ERROR_FIELD) : undefined;
+  failureOf(head: HttpResponse): EndpointFailure | undefined {
+    if (this.#endpoint?.kind !== "tunnel" || !mayHaveX(head)) return undefined;
+    const { status, fields } = head;
+    const code = fieldValue(fields, ERROR_FIELD);
     if (code === undefined) return undefined;
     if (UNREACHED_CODES.has(code)) return "unreached";
     const isDenied = status === 403 || fieldValue(fields, "grpc-status") === String(GRPC_CODES.PERMISSION_DENIED);
@@ -122,10 +125,11 @@ export class EndpointAttempts implements Endpoints {
 
   response(head: HttpResponse, failure: EndpointFailure | undefined): HttpResponse {
     const { decision, facts, session } = this.#way;
-    const own = this.allowed(head.fields);
     const filters = decision?.responseFilters ?? NO_FILTERS;
     // An endpoint whose proxy answers in its place serves no session yet.
     const begun = session && this.#endpoint && failure === undefined ? session.begun(this.#endpoint) : undefined;
+    if (filters.length === 0 && !begun && !mayHaveX(head)) return head;
+    const own = this.allowed(head.fields);
     if (own === head.fields && filters.length === 0 && !begun) return head;
     const filtered = facts ? applyResponseFilters(filters, facts, own) : own;
     return { ...head, fields: begun ? [...filtered, begun] : filtered, received: undefined };

@@ -6,6 +6,7 @@ import type { Service } from "#mesh/service.ts";
 import type { Snapshot } from "#mesh/snapshot.ts";
 import type { SpiffeId } from "#mesh/spiffe-id.ts";
 import type { Field } from "#wire/field.ts";
+import { mayHaveX } from "../../http/heads.ts";
 import { Http1Client } from "../../http/http1-client.ts";
 import { Http2Client } from "../../http/http2-client.ts";
 import type {
@@ -213,6 +214,7 @@ class OwnApplication implements Endpoints {
 
   /** Applications cannot say that the mesh has failed. */
   response(head: HttpResponse): HttpResponse {
+    if (!mayHaveX(head)) return head;
     const fields = withoutError(head.fields);
     return fields === head.fields ? head : { ...head, fields, received: undefined };
   }
