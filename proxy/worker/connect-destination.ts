@@ -78,7 +78,7 @@ export const selectEndpoint = (
   return endpoint && tried?.has(formatSocketAddress(endpoint.address)) !== true ? endpoint : undefined;
 };
 
-const connectEndpoint = async (
+const connectEndpoint = (
   mesh: ConnectContext,
   pod: ServedPod,
   source: SocketAddress,
@@ -88,7 +88,7 @@ const connectEndpoint = async (
   permit: Permit,
 ): Promise<ByteStream> => {
   if (endpoint.kind !== "tunnel") {
-    return tcpByteStream(await connectDirect(pod.stocks, endpoint.address, dialLimits(mesh, pod), permit));
+    return connectDirect(pod.stocks, endpoint.address, dialLimits(mesh, pod), permit).then(tcpByteStream);
   }
   const service = destination.kind === "service" ? destination.service : undefined;
   return openTunnel(mesh, pod, source, service, endpoint, record.traceId, permit);

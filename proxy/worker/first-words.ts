@@ -36,9 +36,8 @@ export const firstOfClient = async (
   pod: ServedPod,
   socket: Socket,
   client: ByteStream,
-  expected: Expected,
+  expected: Exclude<Expected, "opaque">,
 ): Promise<{ readonly spoken: Spoken | "nothing"; readonly client: ByteStream }> => {
-  if (expected === "opaque") return { spoken: "opaque", client };
   const isUnknown = expected === "unknown";
   const first = await new Promise<First>((resolve) => {
     const silenceMs = isUnknown ? SILENCE_MS : settings.exchange.idleTimeoutMs;

@@ -62,7 +62,9 @@ export const serveOutbound = (mesh: Pipeline, pod: ServedPod, socket: Socket): P
     record.between({ source: pod.workload, sourcePrincipal: pod.identity });
     const destination = destinationOf(mesh.snapshot(), captured.destination);
     if (destination.kind === "refused") return { flag: "CONNECT", retry: "never", ...destination };
-    const first = await firstOfClient(mesh, pod, socket, client, expectedOutbound(mesh.snapshot(), destination));
+    const expected = expectedOutbound(mesh.snapshot(), destination);
+    const first =
+      expected === "opaque" ? { spoken: expected, client } : await firstOfClient(mesh, pod, socket, client, expected);
     if (first.spoken === "nothing") return SILENT;
     if (first.spoken !== "opaque") {
       const handler = new OutboundHttp(mesh, pod, captured, record);

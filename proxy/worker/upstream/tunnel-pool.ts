@@ -58,7 +58,7 @@ export class TunnelPool {
     try {
       for (;;) {
         if (this.#isClosed) throw new Error("the pod is gone");
-        const pooled = [...group.pooled].find(({ connection }) => connection.room > 0);
+        const pooled = withRoom(group);
         if (pooled) {
           pooled.idleSince = undefined;
           return await pooled.connection.open(request);
@@ -148,3 +148,8 @@ export class TunnelPool {
     group.pooled.add(pooled);
   }
 }
+
+const withRoom = ({ pooled }: Group): Pooled | undefined => {
+  for (const one of pooled) if (one.connection.room > 0) return one;
+  return undefined;
+};
