@@ -1,3 +1,5 @@
+import { performance } from "node:perf_hooks";
+
 /**
  * The one deadline of a connection. It is moved with every message, so moving it later costs no timer: the timer that runs
  * goes off, sees that it is too early, and is set for the rest.

@@ -10,10 +10,7 @@ export const encodeLines = (start: string, fields: readonly Field[]): Uint8Array
   let text = start;
   for (const { name, value } of fields) text += `${name}: ${value}\r\n`;
   text += "\r\n";
-  // Latin1 would cut the rest off a character above 0xFF: U+010A would become a line feed.
-  if (/[\u0100-\uffff]/.test(text))
-    throw new Http1Error("bad-field-value", "a field has a character that is not a byte");
-  const bytes = Buffer.from(text, "latin1");
+  const bytes = bytesOf(text);
   // Checked as bytes, which is four times faster than as strings: a name must reach to its colon, a value to its CR.
   let at = start.length;
   for (const each of fields) {
@@ -32,4 +29,14 @@ export const encodeLines = (start: string, fields: readonly Field[]): Uint8Array
     at = end + 2;
   }
   return bytes;
+};
+
+const bytesOf = (text: string): Uint8Array => {
+  const bytes = Buffer.from(text, "utf8");
+  // All but ASCII has more bytes in UTF-8 than characters.
+  if (bytes.length === text.length) return bytes;
+  // Latin1 would cut the rest off a character above 0xFF: U+010A would become a line feed.
+  if (/[\u0100-\uffff]/.test(text))
+    throw new Http1Error("bad-field-value", "a field has a character that is not a byte");
+  return Buffer.from(text, "latin1");
 };
