@@ -4,7 +4,7 @@ import { CliFailure } from "#cli/failure.ts";
 import { cpuSinceUs, readCpu } from "./cpu-time.ts";
 import type { Measure } from "./measure.ts";
 import { runInPod } from "./pod-command.ts";
-import { AFTERMATH_MS } from "./requests.ts";
+import { AFTERMATH_MS, WARM_UP_SECONDS } from "./requests.ts";
 
 const PROGRAM = join(import.meta.dirname, "../programs/connections.ts");
 const CALLERS = 16;
@@ -21,6 +21,7 @@ interface Counts {
 /** Connections that each carry one request: connect, ask, read the answer, close. */
 export const connections: Measure = {
   title: "new connections",
+  warmUpSeconds: WARM_UP_SECONDS,
   isFor: (way) => !way.isBulkOnly,
   run: async ({ seconds, note }, way) => {
     const { host, port } = way.http;

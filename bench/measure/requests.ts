@@ -8,6 +8,7 @@ import { parseWrkOutput } from "./wrk-output.ts";
 /** Small requests, one after another on each of so many connections that are kept. */
 export const requests = (connections: number): Measure => ({
   title: `requests on ${connections} kept`,
+  ...(connections >= MANY && { warmUpSeconds: WARM_UP_SECONDS }),
   isFor: (way) => !way.isBulkOnly,
   run: async ({ seconds, note }, way) => {
     const url = `http://${way.http.host}:${way.http.port}${way.paths.http}`;
@@ -28,6 +29,11 @@ export const requests = (connections: number): Measure => ({
     };
   },
 });
+
+/** Calls everything so often that others need no warm-up of their own. */
+const MANY = 64;
+/** Until the JIT compiler of a proxy has nothing left to do: beyond it the cost of a request stays the same. */
+export const WARM_UP_SECONDS = 20;
 
 /** What is left to do when the load has ended belongs to it: closing, counting, logging. */
 export const AFTERMATH_MS = 200;

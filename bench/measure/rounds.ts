@@ -3,8 +3,7 @@ import type { Results } from "../results.ts";
 import type { Way } from "../ways/way.ts";
 import type { Measure, Setting } from "./measure.ts";
 
-/** As long as the JIT compiler takes for what is called often. */
-const WARM_UP_SECONDS = 4;
+const SHORT_WARM_UP_SECONDS = 4;
 
 /**
  * Measures all ways in turn, so that whatever disturbs the machine disturbs all of them: a warm-up that nobody hears of, then what
@@ -17,14 +16,18 @@ export const measureRounds = async (
   results: Results,
   say: (line: string) => void,
 ): Promise<void> => {
-  const warmUp: Setting = { ...setting, seconds: Math.min(setting.seconds, WARM_UP_SECONDS), note: () => undefined };
+  const warmUp = ({ warmUpSeconds = Math.min(setting.seconds, SHORT_WARM_UP_SECONDS) }: Measure): Setting => ({
+    ...setting,
+    seconds: Math.min(warmUpSeconds, setting.maxWarmUpSeconds),
+    note: () => undefined,
+  });
   const measureAll = async (what: string, one: (measure: Measure, way: Way) => Promise<void>): Promise<void> => {
     for (const measure of measures) {
       say(`${what}: ${measure.title}`);
       for (const way of ways.filter(measure.isFor)) await one(measure, way);
     }
   };
-  await measureAll("warm-up", async (measure, way) => void (await tried(measure, warmUp, way)));
+  await measureAll("warm-up", async (measure, way) => void (await tried(measure, warmUp(measure), way)));
   for (let round = 0; round < results.rounds; round++) {
     await measureAll(`round ${round + 1} of ${results.rounds}`, async (measure, way) => {
       results.add(round, way.name, await tried(measure, setting, way));

@@ -4,7 +4,7 @@ import { cpuSinceUs, readCpu } from "./cpu-time.ts";
 import { parseH2loadOutput } from "./h2load-output.ts";
 import type { Measure } from "./measure.ts";
 import { runInPod } from "./pod-command.ts";
-import { AFTERMATH_MS } from "./requests.ts";
+import { AFTERMATH_MS, WARM_UP_SECONDS } from "./requests.ts";
 
 /** Of a unary call of gRPC; the answer is nginx's, without trailers. */
 const FIELDS = [
@@ -18,6 +18,7 @@ const FIELDS = [
 /** Small requests on streams of a few HTTP/2 connections. */
 export const streams: Measure = {
   title: "HTTP/2 requests",
+  warmUpSeconds: WARM_UP_SECONDS,
   isFor: (way) => !way.isBulkOnly,
   run: async ({ seconds, note }, way) => {
     const url = `http://${way.http2.host}:${way.http2.port}${way.paths.http2}`;

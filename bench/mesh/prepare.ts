@@ -26,6 +26,7 @@ export interface RunOptions {
 export const settingOf = ({ seconds, isQuick }: RunOptions, note: (text: string) => void): Setting => ({
   seconds,
   settleSeconds: SETTLE_SECONDS[isQuick ? "quick" : "full"],
+  maxWarmUpSeconds: isQuick ? seconds : Infinity,
   note,
 });
 
