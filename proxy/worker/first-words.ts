@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import type { Place } from "#mesh/roster.ts";
 import { portKey } from "#mesh/routes/route-table.ts";
 import { serviceName } from "#mesh/service.ts";
 import { sharedGet } from "#mesh/shared-map.ts";
@@ -87,7 +88,7 @@ class Listening {
   readonly #pod: ServedPod;
   readonly #expected: Expected;
   readonly #resolve: (first: First) => void;
-  readonly #exchange: Exchange;
+  readonly #place: Place<Exchange>;
   #bytes: Uint8Array = new Uint8Array(0);
   #hasEnded = false;
   #timer: NodeJS.Timeout;
@@ -104,8 +105,7 @@ class Listening {
     this.#expected = expected;
     this.#resolve = resolve;
     const stop = (): void => void this.over("nothing");
-    this.#exchange = { stop, drain: stop };
-    pod.exchanges.add(this.#exchange);
+    this.#place = pod.exchanges.add({ stop, drain: stop });
     this.#timer = setTimeout(() => this.over(silence), silenceMs);
   }
 
@@ -128,7 +128,7 @@ class Listening {
     if (this.isOver) return true;
     this.isOver = true;
     clearTimeout(this.#timer);
-    this.#pod.exchanges.delete(this.#exchange);
+    this.#pod.exchanges.delete(this.#place);
     this.client?.stop();
     this.application?.stop();
     this.#resolve({ spoken, bytes: this.#bytes, hasEnded: this.#hasEnded, lastOfApplication });

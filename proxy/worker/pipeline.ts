@@ -379,12 +379,12 @@ const exchange = (
   const joined = splice(client, server, mesh.settings.exchange.idleTimeoutMs, {
     sent: (direction, bytes) => record.moved(direction, bytes),
     ended: (end) => {
-      pod.exchanges.delete(joined);
+      pod.exchanges.delete(place);
       release?.();
       record.close("-", problemOf(end));
     },
   });
-  pod.exchanges.add(joined);
+  const place = pod.exchanges.add(joined);
 };
 
 const problemOf = (end: SpliceEnd): { readonly reason: string; readonly message: string } | undefined => {

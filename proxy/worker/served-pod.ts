@@ -4,6 +4,7 @@ import type { VerifiedPeer } from "#certs/tls/peer-check.ts";
 import { type ClientContext, clientContext } from "#certs/tls/tls-contexts.ts";
 import type { Credentials } from "#certs/verify/credentials.ts";
 import type { IpAddress } from "#mesh/ip-address.ts";
+import { Roster } from "#mesh/roster.ts";
 import { sharedGet } from "#mesh/shared-map.ts";
 import type { Snapshot } from "#mesh/snapshot.ts";
 import { type SpiffeId, spiffeIdOf, type TrustDomain } from "#mesh/spiffe-id.ts";
@@ -71,7 +72,7 @@ export class ServedPod {
   readonly tunnelConnections: Budget;
   /** Tunnel connections that others made to this pod. */
   readonly servers = new Set<TunnelServer>();
-  readonly exchanges = new Set<Exchange>();
+  readonly exchanges = new Roster<Exchange>();
   /** Content of requests that may have to be sent again. */
   readonly kept = new ByteBudget(MAX_KEPT_BYTES);
   /** HTTP connections to endpoints. */

@@ -1,23 +1,21 @@
 import type { Forwarding } from "./forwarding.ts";
 
-/** The requests of a connection that are under way: in HTTP/1 one at a time. */
+/** The requests of a connection that are under way: in HTTP/1 one at a time, in HTTP/2 some, and never very many. */
 export class OpenRequests {
-  #one: Forwarding | undefined;
-  #others: Set<Forwarding> | undefined;
+  readonly #all: Forwarding[] = [];
 
   add(forwarding: Forwarding): void {
-    if (this.#one === undefined) this.#one = forwarding;
-    else (this.#others ??= new Set()).add(forwarding);
+    this.#all.push(forwarding);
   }
 
   delete(forwarding: Forwarding): void {
-    if (this.#one === forwarding) this.#one = undefined;
-    else this.#others?.delete(forwarding);
+    const at = this.#all.indexOf(forwarding);
+    const last = at < 0 ? undefined : this.#all.pop();
+    if (last !== undefined && last !== forwarding) this.#all[at] = last;
   }
 
   /** Ends all of them. */
   stop(reason: string): void {
-    this.#one?.stop(reason);
-    for (const forwarding of this.#others ?? []) forwarding.stop(reason);
+    for (const forwarding of this.#all.slice()) forwarding.stop(reason);
   }
 }

@@ -24,7 +24,7 @@ export const serveHttp = (
     request: (request, answer) => handler.request(request, answer),
     refused: (reason, message) => handler.refused(reason, message),
     closed: (reason) => {
-      pod.exchanges.delete(exchange);
+      pod.exchanges.delete(place);
       handler.closed(reason);
     },
   };
@@ -40,7 +40,7 @@ export const serveHttp = (
     drain: () => connection.end(),
     retire: () => connection.drain(),
   };
-  pod.exchanges.add(exchange);
+  const place = pod.exchanges.add(exchange);
   if (pod.isLeaving) connection.drain();
   // Sockets are paused until somebody reads them.
   if (carrier instanceof Duplex) carrier.resume();

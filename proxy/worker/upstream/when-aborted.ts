@@ -1,5 +1,7 @@
+import { Roster } from "#mesh/roster.ts";
+
 /** What is to be done when a signal is aborted. */
-const waiting = new WeakMap<AbortSignal, Set<() => void>>();
+const waiting = new WeakMap<AbortSignal, Roster<() => void>>();
 
 /**
  * Does something when a signal is aborted, which it is not yet. Thousands of dials a second wait for the same signal: they share one
@@ -9,12 +11,12 @@ const waiting = new WeakMap<AbortSignal, Set<() => void>>();
  */
 export const whenAborted = (signal: AbortSignal, act: () => void): (() => void) => {
   const acts = waiting.getOrInsertComputed(signal, () => listenTo(signal));
-  acts.add(act);
-  return () => acts.delete(act);
+  const place = acts.add(act);
+  return () => acts.delete(place);
 };
 
-const listenTo = (signal: AbortSignal): Set<() => void> => {
-  const acts = new Set<() => void>();
+const listenTo = (signal: AbortSignal): Roster<() => void> => {
+  const acts = new Roster<() => void>();
   signal.addEventListener("abort", () => {
     for (const act of acts) act();
   });
