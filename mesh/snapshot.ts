@@ -74,8 +74,6 @@ export const backendPolicyOf = (snapshot: Snapshot, service: Service): BackendPo
   // Each request asks, and few meshes have any: its name is not put together for nothing.
   snapshot.backendPolicies.size === 0 ? undefined : sharedGet(snapshot.backendPolicies, serviceName(service));
 
-const NONE: readonly string[] = [];
-
 /**
  * Every policy that concerns a workload: the mesh's, its namespace's, and those it names. A policy that it names and that
  * nobody sent is left for the caller to see: what is not known cannot be enforced.
@@ -168,3 +166,5 @@ const withEntries = <Key, Value>(
   }
   return next;
 };
+
+const NONE: readonly string[] = [];

@@ -19,7 +19,7 @@ export interface HttpRequest {
   readonly contentLength: number | undefined;
   /** Protocols to which the client offers to switch. */
   readonly upgrade: readonly string[];
-  /** The head in HTTP/1, which goes on byte for byte where nothing is changed. Not to be kept. */
+  /** The head in HTTP/1, which goes on byte for byte where nothing is changed. */
   readonly received: ReceivedRequestHead | undefined;
 }
 

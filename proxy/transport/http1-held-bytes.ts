@@ -13,12 +13,21 @@ export class HeldBytes {
     this.#length += bytes.length;
   }
 
-  /** All of them; then there are none. */
-  take(): Uint8Array {
-    const chunks = this.#chunks;
+  /** The first of them, as far as they came together; they are not held any more. */
+  take(): Uint8Array | undefined {
+    const first = this.#chunks.shift();
+    this.#length -= first?.length ?? 0;
+    return first;
+  }
+
+  /** Holds the end of what was taken last, before all others. @param rest is kept as it is */
+  putBack(rest: Uint8Array): void {
+    this.#chunks.unshift(rest);
+    this.#length += rest.length;
+  }
+
+  clear(): void {
     this.#chunks = [];
     this.#length = 0;
-    const [first] = chunks;
-    return first !== undefined && chunks.length === 1 ? first : Buffer.concat(chunks);
   }
 }

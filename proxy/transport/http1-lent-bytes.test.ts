@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { NO_CONTENT } from "#wire/http1/framing.ts";
 import type { ReceivedRequestHead } from "#wire/http1/head.ts";
 import { FakeByteStream } from "../testing/fake-byte-stream.ts";
@@ -57,4 +57,23 @@ test("a head goes on as it came also when its bytes are gone", async () => {
   client.forward(head, [], () => ({ ...IGNORING, informational: () => undefined, head: () => undefined }));
   await turn();
   expect(upstream.written).toBe(request);
+});
+
+test("requests that wait in one piece are copied once, however many they are", async () => {
+  const { below, heads, streams } = await served();
+  const requests = Array.from(
+    { length: 500 },
+    (_, number) => `GET /${number} HTTP/1.1\r\nHost: a.example\r\n\r\n`,
+  ).join("");
+  const copies = vi.spyOn(Buffer, "from");
+  onTestFinished(() => copies.mockRestore());
+  below.receive(requests);
+  for (let answered = 0; answered < 500; answered++) {
+    streams[answered]?.sendHead(REFUSED);
+    streams[answered]?.end();
+    if (heads.length === answered + 1) await turn();
+  }
+  expect(heads.map(({ target }) => target)).toEqual(Array.from({ length: 500 }, (_, number) => `/${number}`));
+  const copied = copies.mock.calls.reduce((sum, [from]) => sum + (from instanceof Uint8Array ? from.length : 0), 0);
+  expect(copied).toBeLessThan(3 * requests.length);
 });

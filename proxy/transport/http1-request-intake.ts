@@ -73,8 +73,8 @@ export class RequestIntake {
     const bytesAre = this.#owner.bytesAre();
     if (bytesAre === "tunnel") this.#owner.tunnelData(chunk);
     else if (bytesAre === "requests") {
-      if (this.#held.length > 0 || !this.#owner.mayRead()) this.#held.add(chunk);
-      else this.#read(chunk);
+      const rest = this.#held.length > 0 || !this.#owner.mayRead() ? chunk : this.#read(chunk);
+      if (rest) this.#held.add(rest);
     }
   }
 
@@ -82,9 +82,13 @@ export class RequestIntake {
   resume(): void {
     if (this.#isReading) return;
     while (this.#held.length > 0 && this.#mayResume()) {
-      const chunk = this.#held.take();
+      const chunk = this.#held.take() ?? NOTHING;
       if (this.#owner.bytesAre() === "tunnel") this.#owner.tunnelData(chunk);
-      else this.#read(chunk);
+      else {
+        const rest = this.#read(chunk);
+        // Ours already: a copy for each of the requests in it would cost more than to serve them.
+        if (rest) this.#held.putBack(rest);
+      }
     }
     if (this.#hasEnded && this.#held.length === 0) this.#owner.ended();
   }
@@ -106,7 +110,7 @@ export class RequestIntake {
 
   /** Throws away what was held. */
   drop(): void {
-    if (this.#held.length > 0) this.#held.take();
+    this.#held.clear();
   }
 
   #mayResume(): boolean {
@@ -114,7 +118,8 @@ export class RequestIntake {
     return bytesAre === "tunnel" || (bytesAre === "requests" && this.#owner.mayRead());
   }
 
-  #read(chunk: Uint8Array): void {
+  /** @returns what is to be read later */
+  #read(chunk: Uint8Array): Uint8Array | undefined {
     let rest = chunk;
     this.#isReading = true;
     try {
@@ -125,9 +130,11 @@ export class RequestIntake {
     } finally {
       this.#isReading = false;
     }
-    if (rest.length === 0) return;
+    if (rest.length === 0) return undefined;
     const bytesAre = this.#owner.bytesAre();
-    if (bytesAre === "requests") this.#held.add(rest);
-    else if (bytesAre === "tunnel") this.#owner.tunnelData(rest);
+    if (bytesAre === "tunnel") this.#owner.tunnelData(rest);
+    return bytesAre === "requests" ? rest : undefined;
   }
 }
+
+const NOTHING = new Uint8Array(0);

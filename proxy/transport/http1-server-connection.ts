@@ -147,7 +147,7 @@ export class Http1ServerConnection {
 
   #onHead(head: ReceivedRequestHead): void {
     const { method, version, isPersistent } = head;
-    // A copy: the head holds on to the chunk that it came in.
+    // No more of it: the answers of a connection that is idle hold on to it.
     this.#answers.begin({ method, version, isPersistent });
     const exchange = new ServerExchange(this.#exchangeOwner, head);
     this.#exchange = exchange;

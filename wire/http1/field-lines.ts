@@ -5,18 +5,17 @@ import type { HeadFacts } from "./head-facts.ts";
 import { Http1Error, quote } from "./http1-error.ts";
 import type { Section } from "./section-reader.ts";
 
-/**
- *     field-line   = field-name ":" OWS field-value OWS                RFC 9112 section 5
- *     field-name   = token                                             RFC 9110 section 5.1
- *
- * No white space before the name (line folding) nor after it: both were read differently by different parsers.
- */
-
 /** `_` and `-` are the same to CGI and its heirs: whoever checks `x-user` may let `x_user` through. */
 export type UnderscoreRule = "accept" | "reject";
 
 /**
  * Checks the lines of a section; its scanner has seen to the bytes of values. Fields are not made of them: {@link fieldsOf}.
+ *
+ *     field-line   = field-name ":" OWS field-value OWS                RFC 9112 section 5
+ *     field-name   = token                                             RFC 9110 section 5.1
+ *
+ * No white space before the name (line folding) nor after it: both were read differently by different parsers.
+ *
  * @param first index of the first field line: 1 after a start line
  * @param facts notes what the fields say about the message itself
  * @returns whether each line is `name: value` with one space, as we write it

@@ -1,5 +1,3 @@
-import type { Field } from "../field.ts";
-import type { Authority } from "./authority.ts";
 import { type Framing, hasContent, requestFraming, unusualFraming } from "./framing.ts";
 import { checkFieldLines, fieldsOf } from "./field-lines.ts";
 import type { ReceivedRequestHead, RebuildReason } from "./head.ts";
@@ -37,55 +35,21 @@ export const parseRequestHead = (section: Section, rules: RequestRules): Receive
     throw new Http1Error("missing-host", "no Host (RFC 9112 section 3.2)");
   const authority = requestAuthority(parsedTarget, facts.host);
   const framing = requestFraming(facts, method, version);
-  return new ParsedRequestHead(section, {
+  return {
     method,
     target,
     version,
+    fields: fieldsOf(text),
     framing,
+    raw,
     rebuild: rebuildReason(version, parsedTarget, framing, facts, isRegular),
     isPersistent: isPersistent(facts, version),
     parsedTarget,
     authority,
     upgrade: offeredProtocols(facts, version, hasContent(framing)),
     expectsContinue: expectsContinue(facts, version) && hasContent(framing),
-  });
+  };
 };
-
-/** Its fields are made of the text when they are asked for first: most requests go on as they came. */
-class ParsedRequestHead implements ReceivedRequestHead {
-  readonly method: string;
-  readonly target: string;
-  readonly version: HttpVersion;
-  readonly framing: Framing;
-  readonly raw: Uint8Array;
-  readonly rebuild: RebuildReason | undefined;
-  readonly isPersistent: boolean;
-  readonly parsedTarget: RequestTarget;
-  readonly authority: Authority | undefined;
-  readonly upgrade: readonly string[];
-  readonly expectsContinue: boolean;
-  readonly #section: Section;
-  #fields: readonly Field[] | undefined;
-
-  constructor(section: Section, head: Omit<ReceivedRequestHead, "raw" | "fields">) {
-    this.method = head.method;
-    this.target = head.target;
-    this.version = head.version;
-    this.framing = head.framing;
-    this.raw = section.raw;
-    this.rebuild = head.rebuild;
-    this.isPersistent = head.isPersistent;
-    this.parsedTarget = head.parsedTarget;
-    this.authority = head.authority;
-    this.upgrade = head.upgrade;
-    this.expectsContinue = head.expectsContinue;
-    this.#section = section;
-  }
-
-  get fields(): readonly Field[] {
-    return (this.#fields ??= fieldsOf(this.#section.text));
-  }
-}
 
 /** Of which no string is made, nor hashed, for each request. */
 const USUAL_METHODS = byLength(["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"]);

@@ -47,8 +47,9 @@ const nextState = (state: State, event: Event): State | undefined => {
     case "declined, last":
       return state === "offered" ? "last" : undefined;
     case "error":
-    default:
       return state === "offered" || state === "failed" ? undefined : "failed";
+    default:
+      return event satisfies never;
   }
 };
 

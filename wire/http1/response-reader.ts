@@ -46,8 +46,9 @@ const nextState = (state: State, event: Event): State | undefined => {
     case "end, last":
       return state === "content" ? "last" : undefined;
     case "error":
-    default:
       return state === "tunnel" || state === "failed" ? undefined : "failed";
+    default:
+      return event satisfies never;
   }
 };
 

@@ -9,7 +9,10 @@ const texts = Buffer.allocUnsafeSlow(POOL_SIZE * UUID_LENGTH);
 let pool = "";
 let used = POOL_SIZE * UUID_LENGTH;
 
-/** A new `x-request-id`: a random UUID (RFC 9562 section 5.4). Node's own puts each together from twenty pieces. */
+/**
+ * A new `x-request-id`: a random UUID (RFC 9562 section 5.4). Node's own puts each together from twenty pieces; this is a part of a
+ * larger text: whoever keeps it for long makes a text of its own of it.
+ */
 export const newRequestId = (): string => {
   if (used === texts.length) refill();
   used += UUID_LENGTH;

@@ -114,7 +114,7 @@ const record = (
     const { reason, status, message } = error;
     recorded.push({ kind: "error", reason, status, message });
   }
-  return recorded.map(withoutView);
+  return recorded.map(asText);
 };
 
 const addText = (recorded: Recorded[], kind: "data" | "rest", bytes: Uint8Array): void => {
@@ -128,11 +128,8 @@ const endOf = (trailers: readonly { readonly name: string; readonly value: strin
   trailers: trailers.map(({ name, value }) => [name, value] as const),
 });
 
-/**
- * Everything of a head is asked for when the bytes it came in are gone. `raw` is compared as text: whether it is a view or a copy
- * depends on the cut.
- */
-const withoutView = (each: Recorded): Recorded => {
+/** Everything of a head is asked for when the bytes it came in are gone. `raw` is compared as text. */
+const asText = (each: Recorded): Recorded => {
   if (each.kind === "request") {
     const { head } = each;
     return { ...each, head: { ...head, fields: head.fields, raw: NOTHING }, raw: textOf(head.raw) };
